@@ -1,0 +1,99 @@
+//! The edges between the workspace's crates equal the table of ARCHITECTURE.md, no more and no less.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::assert_none;
+use super::graph::{Graph, Kind};
+
+/// Who links whom. A new edge is a change of the architecture: it changes this table and
+/// ARCHITECTURE.md in a commit of its own.
+const LINKS: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("openai-api", &["units"]),
+    ("ledger", &["units"]),
+    ("ledger-store", &["ledger", "units"]),
+    ("dashboard", &["units"]),
+    (
+        "moegate",
+        &[
+            "dashboard",
+            "expert-card",
+            "expert-pool",
+            "ledger",
+            "ledger-store",
+            "openai-api",
+            "router",
+            "units",
+        ],
+    ),
+    ("expert-card", &["units"]),
+    ("router", &["expert-card", "units"]),
+    (
+        "expert-pool",
+        &["expert-card", "openai-api", "router", "units"],
+    ),
+    ("models", &["expert-card", "units"]),
+    (
+        "expert-worker",
+        &["expert-card", "models", "openai-api", "units"],
+    ),
+    ("trainer", &["expert-card", "models", "router", "units"]),
+    ("bench", &["openai-api", "units"]),
+    ("tests", &[]),
+];
+
+/// What a crate's own tests and benches may use besides: the mock upstream, and whatever a crate
+/// already links.
+const TEST_LINKS: &[(&str, &[&str])] = &[("moegate", &["bench"]), ("expert-pool", &["bench"])];
+
+#[test]
+fn links_between_crates_equal_the_table() {
+    let graph = Graph::get();
+    let members: BTreeSet<&str> = graph.members().collect();
+    let table: BTreeMap<&str, BTreeSet<&str>> = LINKS
+        .iter()
+        .map(|(from, to)| (*from, to.iter().copied().collect()))
+        .collect();
+    let mut breaks = Vec::new();
+    for name in members.iter().chain(table.keys()).collect::<BTreeSet<_>>() {
+        let (Some(allowed), true) = (table.get(name), members.contains(name)) else {
+            breaks.push(format!("{name}: is a crate, or in the table, but not both"));
+            continue;
+        };
+        let linked = graph.direct(name, Kind::Build);
+        let inside: BTreeSet<&str> = linked.intersection(&members).copied().collect();
+        breaks.extend(
+            inside
+                .difference(allowed)
+                .map(|to| format!("{name} -> {to}: not in the table")),
+        );
+        breaks.extend(
+            allowed
+                .difference(&inside)
+                .map(|to| format!("{name} -> {to}: no such edge")),
+        );
+    }
+    assert_none("edges between crates", &breaks);
+}
+
+#[test]
+fn tests_of_a_crate_use_what_it_links_or_the_mock() {
+    let graph = Graph::get();
+    let members: BTreeSet<&str> = graph.members().collect();
+    let free = ["tests", "bench"];
+    let mut breaks = Vec::new();
+    for name in members.iter().filter(|name| !free.contains(name)) {
+        let linked = graph.direct(name, Kind::Build);
+        let more = TEST_LINKS
+            .iter()
+            .filter(|(from, _)| from == name)
+            .flat_map(|(_, to)| *to);
+        let allowed: BTreeSet<&str> = linked.into_iter().chain(more.copied()).collect();
+        let used = graph.direct(name, Kind::Dev);
+        let outside = used
+            .intersection(&members)
+            .filter(|to| !allowed.contains(*to));
+        breaks.extend(outside.map(|to| format!("{name} -> {to} (for tests)")));
+    }
+    assert_none("edges of tests", &breaks);
+}

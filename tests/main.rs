@@ -1,0 +1,12 @@
+//! One binary for every test that looks at the whole: the system run from outside with real parts, and
+//! the architecture read from the source tree and the dependency graph.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a helper of a test fails the test by panicking and explains itself on the terminal"
+)]
+
+mod architecture;
