@@ -1,0 +1,50 @@
+# The commands of daily work. deploy/setup.sh installs what is missing; nothing else here installs anything.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+MOEGATE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moegate
+export MOEGATE_CACHE
+# Tools that setup.sh built; the machine's own come first.
+export PATH := $(PATH):$(MOEGATE_CACHE)/tools/bin:$(HOME)/.cargo/bin
+# The Python that holds the OpenAI SDK, for the tests that drive it.
+export MOEGATE_PYTHON ?= $(MOEGATE_CACHE)/venv/bin/python
+
+.PHONY: help demo demo-once test check fmt bench train setup
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## what demo needs, and nothing more
+	@deploy/setup.sh
+
+demo: setup ## gateway, worker, four experts and sample traffic on 127.0.0.1:8080, until Ctrl-C
+	@cargo build --workspace --bins
+	@cargo run --quiet -p moegate --bin moegate -- demo $(ARGS)
+
+demo-once: setup ## the same, then exit: 0 only if every check held
+	@cargo build --workspace --bins
+	@cargo run --quiet -p moegate --bin moegate -- demo --once $(ARGS)
+
+test: ## every test, with the real parts
+	@deploy/setup.sh test
+	cargo build --workspace --bins
+	cargo nextest run --workspace --no-fail-fast $(ARGS)
+
+check: ## format, lints, licences and bans, docs
+	@deploy/setup.sh check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --workspace check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+bench: ## CPU and latency against nginx, results into bench/results
+	@deploy/setup.sh bench
+	cargo build --release -p moegate -p bench --bins
+	cargo run --release --quiet -p bench -- gateway --against nginx $(ARGS)
+
+train: ## the four experts and the gate; DATA names the folder of the data sets
+	@deploy/setup.sh train
+	@test -n "$(DATA)" || { echo "usage: make train DATA=folder-of-data-sets" >&2; exit 2; }
+	cargo build --release -p trainer --bins
+	deploy/train.sh "$(DATA)"

