@@ -1,0 +1,135 @@
+//! The errors the API itself raises, with their codes.
+
+use openai_api::{ApiError, ErrorKind};
+
+/// The service failed in a way that says nothing to a client.
+pub fn internal() -> ApiError {
+    ApiError::new(500, ErrorKind::ServerError, "internal_error", "the gateway failed")
+}
+
+/// No such path.
+pub fn unknown_path() -> ApiError {
+    ApiError::new(404, ErrorKind::InvalidRequestError, "unknown_url", "no such path")
+}
+
+/// The path exists, the method does not.
+pub fn wrong_method() -> ApiError {
+    ApiError::new(
+        405,
+        ErrorKind::InvalidRequestError,
+        "method_not_allowed",
+        "this path does not take this method",
+    )
+}
+
+/// A model that does not exist, or that the caller may not even know of.
+pub fn unknown_model(model: &str) -> ApiError {
+    let model: String = model.chars().take(80).collect();
+    ApiError::new(
+        404,
+        ErrorKind::InvalidRequestError,
+        "model_not_found",
+        format!("the model {model:?} does not exist; GET /v1/models lists those you may use"),
+    )
+    .with_param("model")
+}
+
+/// A model that exists but is not the caller's to use.
+pub fn forbidden_model(model: &str) -> ApiError {
+    ApiError::new(
+        403,
+        ErrorKind::PermissionError,
+        "model_not_allowed",
+        format!("this key may not use the model {model:?}"),
+    )
+    .with_param("model")
+}
+
+/// A declared scenario that the tenant does not have.
+pub fn unknown_scenario() -> ApiError {
+    ApiError::new(
+        400,
+        ErrorKind::InvalidRequestError,
+        "unknown_scenario",
+        "metadata.scenario names no scenario of this tenant",
+    )
+    .with_param("metadata.scenario")
+}
+
+/// The body is larger than the configuration allows.
+pub fn too_large(bound: usize) -> ApiError {
+    ApiError::new(
+        413,
+        ErrorKind::InvalidRequestError,
+        "request_too_large",
+        format!("the body is larger than {bound} bytes"),
+    )
+}
+
+/// The body did not come in time.
+pub fn slow_body() -> ApiError {
+    ApiError::new(408, ErrorKind::InvalidRequestError, "request_timeout", "the body came too slowly")
+}
+
+/// The body broke off.
+pub fn broken_body() -> ApiError {
+    ApiError::new(400, ErrorKind::InvalidRequestError, "invalid_body", "the body broke off")
+}
+
+/// No expert can take the request now.
+pub fn no_expert(retry_after_ms: u64) -> ApiError {
+    ApiError::new(
+        503,
+        ErrorKind::ServerError,
+        "no_expert_available",
+        "no expert can answer now; try again",
+    )
+    .with_retry_after_ms(retry_after_ms)
+}
+
+/// No expert answered before the deadline.
+pub fn deadline() -> ApiError {
+    ApiError::new(504, ErrorKind::ServerError, "deadline_exceeded", "no expert answered in time")
+}
+
+/// The caller's experts cannot serve what the request asks.
+pub fn no_candidate() -> ApiError {
+    ApiError::new(
+        403,
+        ErrorKind::PermissionError,
+        "no_expert_allowed",
+        "no expert that this key may use can serve this request",
+    )
+}
+
+/// The journal cannot be written, so no answer may be given.
+pub fn not_recorded() -> ApiError {
+    ApiError::new(
+        503,
+        ErrorKind::ServerError,
+        "ledger_unavailable",
+        "the request cannot be recorded now; try again",
+    )
+    .with_retry_after_ms(1_000)
+}
+
+/// No such request of this tenant.
+pub fn unknown_request() -> ApiError {
+    ApiError::new(
+        404,
+        ErrorKind::InvalidRequestError,
+        "request_not_found",
+        "request_id names no request of this tenant",
+    )
+    .with_param("request_id")
+}
+
+/// The caller's role does not suffice.
+pub fn wrong_role(role: &str) -> ApiError {
+    ApiError::new(
+        403,
+        ErrorKind::PermissionError,
+        "role_missing",
+        format!("this needs the role {role:?}"),
+    )
+}

@@ -1,0 +1,56 @@
+//! Layered configuration: defaults, then a file, then `MOEGATE__…` environment variables, then flags.
+//!
+//! Serde forms live in the submodules; [`Config`] is the checked whole. Unknown keys are errors that
+//! name the file and the key.
+
+mod check;
+mod experts;
+mod load;
+mod policy;
+mod server;
+mod tenants;
+
+pub use check::ConfigError;
+pub use experts::{
+    ChildWorkers, PoolConfig, PriceRow, RateRow, RemoteConfig, WorkerAddress, WorkerDns,
+};
+pub use load::{Overrides, load};
+pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
+pub use server::{ServerConfig, StoreConfig, TlsConfig};
+pub use tenants::{ScenarioConfig, TenantConfig};
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::JwtIssuerConfig;
+
+/// Everything `moegate serve` needs to know.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The listener.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// Where the ledger and its journal live.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// The gate package.
+    pub gate: GateConfig,
+    /// How predictions become a choice.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// Logs.
+    #[serde(default)]
+    pub log: LogConfig,
+    /// Pools of workers that host model experts.
+    #[serde(default)]
+    pub pools: Vec<PoolConfig>,
+    /// Experts behind any OpenAI-compatible API.
+    #[serde(default)]
+    pub remotes: Vec<RemoteConfig>,
+    /// Who may call.
+    #[serde(default)]
+    pub tenants: Vec<TenantConfig>,
+    /// Issuers of JSON web tokens.
+    #[serde(default)]
+    pub jwt: Vec<JwtIssuerConfig>,
+}

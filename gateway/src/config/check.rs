@@ -1,0 +1,177 @@
+//! What types alone cannot say about a configuration.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{Config, PoolConfig, RemoteConfig, TenantConfig};
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: {why}", file = file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// A key is unknown, or its value is wrong.
+    #[error("{origin}: {key}: {why}", origin = origin.display())]
+    Value {
+        /// The file, or the environment variable.
+        origin: PathBuf,
+        /// The key's path, such as `tenants[0].limits`.
+        key: String,
+        /// What is wrong and what is expected.
+        why: String,
+    },
+    /// A flag cannot be applied.
+    #[error("flag {key}: {why}")]
+    Flag {
+        /// The key the flag sets.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+type Wrong = (String, String);
+
+fn wrong<T>(key: impl Into<String>, why: impl Into<String>) -> Result<T, Wrong> {
+    Err((key.into(), why.into()))
+}
+
+pub(super) fn check(config: &Config) -> Result<(), Wrong> {
+    check_server(config)?;
+    check_policy(config)?;
+    let mut names = BTreeSet::new();
+    for (at, pool) in config.pools.iter().enumerate() {
+        check_pool(&format!("pools[{at}]"), pool)?;
+        if !names.insert(pool.id.as_str()) {
+            return wrong(format!("pools[{at}].id"), "is used twice");
+        }
+    }
+    for (at, remote) in config.remotes.iter().enumerate() {
+        check_remote(&format!("remotes[{at}]"), remote)?;
+        if !names.insert(remote.id.as_str()) {
+            return wrong(format!("remotes[{at}].id"), "is used twice");
+        }
+    }
+    let mut tenants = BTreeSet::new();
+    for (at, tenant) in config.tenants.iter().enumerate() {
+        check_tenant(&format!("tenants[{at}]"), tenant)?;
+        if !tenants.insert(tenant.id.as_str()) {
+            return wrong(format!("tenants[{at}].id"), "is used twice");
+        }
+    }
+    Ok(())
+}
+
+fn check_server(config: &Config) -> Result<(), Wrong> {
+    let server = &config.server;
+    for (key, value) in [
+        ("server.header_timeout_ms", server.header_timeout_ms),
+        ("server.body_timeout_ms", server.body_timeout_ms),
+        ("server.idle_timeout_ms", server.idle_timeout_ms),
+        ("server.request_timeout_ms", server.request_timeout_ms),
+    ] {
+        if !(1..=3_600_000).contains(&value) {
+            return wrong(key, "must be between 1 and 3600000 milliseconds");
+        }
+    }
+    if server.max_connections == 0 {
+        return wrong("server.max_connections", "must be at least 1");
+    }
+    if !(1_024..=256 << 20).contains(&server.max_body_bytes) {
+        return wrong("server.max_body_bytes", "must be between 1 KiB and 256 MiB");
+    }
+    if server.threads.is_some_and(|n| !(1..=256).contains(&n)) {
+        return wrong("server.threads", "must be between 1 and 256");
+    }
+    let window = config.store.window_seconds;
+    if window == 0 || 900_u32.checked_rem(window) != Some(0) {
+        return wrong("store.window_seconds", "must divide 900");
+    }
+    Ok(())
+}
+
+fn check_policy(config: &Config) -> Result<(), Wrong> {
+    let policy = &config.policy;
+    for (key, value, top) in [
+        ("policy.exploration", policy.exploration, 0.2),
+        ("policy.abstain_below", policy.abstain_below, 1.0),
+        ("policy.out_of_distribution_above", policy.out_of_distribution_above, 1.0),
+        ("gate.scenario_threshold", config.gate.scenario_threshold, 1.0),
+    ] {
+        if !(0.0..=top).contains(&value) {
+            return wrong(key, format!("must be between 0 and {top}"));
+        }
+    }
+    if !(1..=8).contains(&policy.max_experts) {
+        return wrong("policy.max_experts", "must be between 1 and 8");
+    }
+    Ok(())
+}
+
+fn check_pool(key: &str, pool: &PoolConfig) -> Result<(), Wrong> {
+    if pool.workers.is_empty() && pool.dns.is_empty() && pool.children.is_none() {
+        return wrong(key, "needs workers, dns or children");
+    }
+    if let Some(children) = &pool.children {
+        if !(1..=64).contains(&children.count) {
+            return wrong(format!("{key}.children.count"), "must be between 1 and 64");
+        }
+        if pool.experts.is_empty() {
+            return wrong(format!("{key}.experts"), "must name what the children host");
+        }
+    }
+    check_dates(key, "rates", pool.rates.iter().map(|r| r.effective_from.as_str()))
+}
+
+fn check_remote(key: &str, remote: &RemoteConfig) -> Result<(), Wrong> {
+    if !(0.0..=1.0).contains(&remote.quality) {
+        return wrong(format!("{key}.quality"), "must be between 0 and 1");
+    }
+    let web = remote.base_url.starts_with("http://") || remote.base_url.starts_with("https://");
+    if !web {
+        return wrong(format!("{key}.base_url"), "must start with http:// or https://");
+    }
+    check_dates(key, "prices", remote.prices.iter().map(|r| r.effective_from.as_str()))
+}
+
+fn check_dates<'a>(
+    key: &str,
+    list: &str,
+    dates: impl Iterator<Item = &'a str>,
+) -> Result<(), Wrong> {
+    let mut seen = BTreeSet::new();
+    for (at, date) in dates.enumerate() {
+        let key = format!("{key}.{list}[{at}].effective_from");
+        match date.parse::<jiff::Timestamp>() {
+            Err(_) => return wrong(key, format!("{date:?} is no RFC 3339 instant")),
+            Ok(instant) if !seen.insert(instant) => {
+                return wrong(key, "two rows start at the same instant");
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_tenant(key: &str, tenant: &TenantConfig) -> Result<(), Wrong> {
+    let mut scenarios = BTreeSet::new();
+    for (at, scenario) in tenant.scenarios.iter().enumerate() {
+        let key = format!("{key}.scenarios[{at}]");
+        if !scenarios.insert(scenario.id.as_str()) {
+            return wrong(format!("{key}.id"), "is used twice");
+        }
+        if scenario.id.as_str() == "unassigned" {
+            return wrong(format!("{key}.id"), "`unassigned` is kept for requests without one");
+        }
+        if !(0.0..=1.0).contains(&scenario.acceptance_threshold) {
+            return wrong(format!("{key}.acceptance_threshold"), "must be between 0 and 1");
+        }
+    }
+    Ok(())
+}

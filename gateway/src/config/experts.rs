@@ -1,0 +1,232 @@
+//! Pools of workers and remote experts, with what they cost.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use units::{Currency, ExpertId, Pico, PoolId};
+
+/// Workers that share a cost rate.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolConfig {
+    /// The pool's name in the ledger.
+    pub id: PoolId,
+    /// What an hour of one provisioned device costs, by date.
+    pub rates: Vec<RateRow>,
+    /// Folders of the expert packages the pool hosts: their cards are read, children load them.
+    #[serde(default)]
+    pub experts: Vec<PathBuf>,
+    /// Workers at fixed addresses.
+    #[serde(default)]
+    pub workers: Vec<WorkerAddress>,
+    /// Workers found by DNS: every address of the name is one.
+    #[serde(default)]
+    pub dns: Vec<WorkerDns>,
+    /// Workers the gateway starts itself.
+    #[serde(default)]
+    pub children: Option<ChildWorkers>,
+}
+
+/// A worker at a fixed address.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerAddress {
+    /// `host:port`.
+    pub address: String,
+}
+
+/// Workers found by DNS.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerDns {
+    /// Host name.
+    pub name: String,
+    /// Port.
+    pub port: u16,
+    /// How often the name is looked up, in milliseconds.
+    #[serde(default = "dns_interval")]
+    pub interval_ms: u64,
+}
+
+fn dns_interval() -> u64 {
+    10_000
+}
+
+/// Worker processes that the gateway starts, watches and stops.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildWorkers {
+    /// The program; absent means `moegate-worker` beside this one.
+    #[serde(default)]
+    pub program: Option<PathBuf>,
+    /// How many processes.
+    #[serde(default = "one")]
+    pub count: u32,
+    /// `auto`, `cpu` or `cuda:N`.
+    #[serde(default = "auto_device")]
+    pub device: String,
+    /// Threads of the device; absent leaves the worker's default.
+    #[serde(default)]
+    pub threads: Option<u32>,
+    /// Memory for weights in MiB; absent leaves the worker's default.
+    #[serde(default)]
+    pub memory_mb: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn auto_device() -> String {
+    "auto".to_owned()
+}
+
+/// A price per hour from a date on.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateRow {
+    /// First instant of the rate, RFC 3339.
+    pub effective_from: String,
+    /// Currency units per device-hour, a decimal text such as `"3.49"`.
+    #[serde(with = "amount")]
+    pub per_hour: Pico,
+    /// The currency.
+    #[serde(default = "usd")]
+    pub currency: Currency,
+    /// Where the figure comes from.
+    pub source: String,
+}
+
+/// An expert behind any OpenAI-compatible API.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteConfig {
+    /// The expert's id here.
+    pub id: ExpertId,
+    /// Its domain, `general` where it has none.
+    #[serde(default = "general")]
+    pub domain: String,
+    /// Address up to and including `/v1`.
+    pub base_url: String,
+    /// The model's name there.
+    pub upstream_model: String,
+    /// Environment variable that holds the API key.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// Longest prompt in tokens.
+    #[serde(default = "context")]
+    pub context_tokens: u32,
+    /// Expected share of acceptable answers, where the gate knows none.
+    #[serde(default = "half")]
+    pub quality: f32,
+    /// Expected tokens of an answer, where the gate knows none.
+    #[serde(default = "answer_tokens")]
+    pub output_tokens: u32,
+    /// Expected time to the whole answer in milliseconds, where the gate knows none.
+    #[serde(default = "answer_ms")]
+    pub latency_ms: u32,
+    /// Most requests at a time.
+    #[serde(default = "remote_concurrency")]
+    pub concurrency: u32,
+    /// Prices by date; none means that the cost is unknown.
+    #[serde(default)]
+    pub prices: Vec<PriceRow>,
+}
+
+fn general() -> String {
+    "general".to_owned()
+}
+
+fn context() -> u32 {
+    128_000
+}
+
+fn half() -> f32 {
+    0.5
+}
+
+fn answer_tokens() -> u32 {
+    256
+}
+
+fn answer_ms() -> u32 {
+    1_500
+}
+
+fn remote_concurrency() -> u32 {
+    1_024
+}
+
+/// Token prices from a date on, in currency units per million tokens, as decimal texts.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceRow {
+    /// First instant of the prices, RFC 3339.
+    pub effective_from: String,
+    /// The currency.
+    #[serde(default = "usd")]
+    pub currency: Currency,
+    /// Where the figures come from.
+    pub source: String,
+    /// Computed input tokens.
+    #[serde(with = "amount")]
+    pub input: Pico,
+    /// Input tokens read from a cache; absent means the price of `input`.
+    #[serde(default, with = "optional_amount")]
+    pub cache_read: Option<Pico>,
+    /// Input tokens written to a cache; absent means the price of `input`.
+    #[serde(default, with = "optional_amount")]
+    pub cache_write: Option<Pico>,
+    /// Output tokens.
+    #[serde(with = "amount")]
+    pub output: Pico,
+    /// Reasoning tokens; absent means the price of `output`.
+    #[serde(default, with = "optional_amount")]
+    pub reasoning: Option<Pico>,
+}
+
+fn usd() -> Currency {
+    Currency::USD
+}
+
+/// Amounts in configuration are decimal texts: `"0.000002"`.
+pub(super) mod amount {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use units::Pico;
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Pico, D::Error> {
+        let amount: Pico = String::deserialize(d)?.parse().map_err(serde::de::Error::custom)?;
+        if amount.is_negative() {
+            return Err(serde::de::Error::custom("an amount must not be negative"));
+        }
+        Ok(amount)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    pub(in crate::config) fn serialize<S: Serializer>(pico: &Pico, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(pico)
+    }
+}
+
+/// Like [`amount`], for amounts that may be absent.
+pub(super) mod optional_amount {
+    use serde::{Deserializer, Serializer};
+    use units::Pico;
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Pico>, D::Error> {
+        super::amount::deserialize(d).map(Some)
+    }
+
+    #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+    pub(in crate::config) fn serialize<S: Serializer>(
+        pico: &Option<Pico>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        match pico {
+            Some(pico) => s.collect_str(pico),
+            None => s.serialize_none(),
+        }
+    }
+}

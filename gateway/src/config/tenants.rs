@@ -1,0 +1,56 @@
+//! Tenants and their scenarios.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use units::{ExpertId, Pico, ScenarioId, TenantId};
+
+use super::experts::optional_amount;
+use crate::admission::TenantLimits;
+
+/// An organisation or department.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantConfig {
+    /// The tenant's id, part of its keys.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// Requests, tokens, concurrency and money.
+    #[serde(default)]
+    pub limits: TenantLimits,
+    /// Experts it may use; absent means all.
+    #[serde(default)]
+    pub allowed_experts: Option<BTreeSet<ExpertId>>,
+    /// Its kinds of task.
+    #[serde(default)]
+    pub scenarios: Vec<ScenarioConfig>,
+}
+
+/// One kind of task of a tenant.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioConfig {
+    /// The scenario's id: `metadata.scenario` of a request.
+    pub id: ScenarioId,
+    /// Its name for people.
+    pub name: String,
+    /// What one task is, such as `a classified message`.
+    pub unit_of_work: String,
+    /// The task of the experts' cards that it asks for; absent leaves the choice to the expert.
+    #[serde(default)]
+    pub task: Option<String>,
+    /// Experts it may use; absent means those of the tenant.
+    #[serde(default)]
+    pub allowed_experts: Option<BTreeSet<ExpertId>>,
+    /// What an accepted task is worth, in currency units: the policy's price of quality.
+    #[serde(default, with = "optional_amount", skip_serializing_if = "Option::is_none")]
+    pub value_per_accepted_task: Option<Pico>,
+    /// An outcome is accepted from this score on, 0 to 1.
+    #[serde(default = "acceptance")]
+    pub acceptance_threshold: f32,
+}
+
+fn acceptance() -> f32 {
+    0.5
+}

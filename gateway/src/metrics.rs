@@ -1,0 +1,211 @@
+//! The metrics of the gateway, declared once: OpenTelemetry's GenAI names, and `moegate_…` for what
+//! they do not cover. No tenant, key or free text is ever a label.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Buckets of `gen_ai.server.request.duration`, seconds (OpenTelemetry GenAI metrics).
+const DURATION: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48,
+    40.96, 81.92,
+];
+/// Buckets of `gen_ai.client.token.usage`, tokens (the same source).
+const TOKENS: &[f64] = &[
+    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0,
+];
+/// Buckets of `gen_ai.server.time_to_first_token`, seconds (the same source).
+const FIRST_TOKEN: &[f64] = &[
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+/// The gateway's own time, seconds, from 50 µs.
+const OVERHEAD: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1,
+];
+
+/// Every metric of the gateway.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Whole requests by expert and error type.
+    pub request_duration: HistogramVec,
+    /// Tokens of attempts by expert and type (`input`, `output`).
+    pub token_usage: HistogramVec,
+    /// Time to the first token of an answer, by expert.
+    pub first_token: HistogramVec,
+    /// Time of a request that was spent in the gateway itself.
+    pub overhead: Histogram,
+    /// Time of the gate's decision.
+    pub decision: Histogram,
+    /// Decisions by reason and expert.
+    pub decisions: IntCounterVec,
+    /// Requests whose scenario was neither declared nor recognised.
+    pub unassigned: IntCounter,
+    /// Attempts by expert, purpose and status.
+    pub attempts: IntCounterVec,
+    /// Requests refused before any expert, by error code.
+    pub refused: IntCounterVec,
+    /// Requests being served.
+    pub running: IntGauge,
+    /// Cost in 1e-9 currency units by expert, marginal basis; for trends, the ledger is the record.
+    pub cost: IntCounterVec,
+    /// Attempts whose cost is unknown, by expert.
+    pub cost_unknown: IntCounterVec,
+    /// Outcomes taken by source.
+    pub outcomes: IntCounterVec,
+    /// Replicas by expert and state (`alive`, `total`).
+    pub replicas: IntGaugeVec,
+    /// Bytes of the journal that are not yet in the store.
+    pub journal_lag: IntGauge,
+    /// Journal writes that failed.
+    pub journal_errors: IntCounter,
+}
+
+fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(buckets.to_vec())
+}
+
+impl Metrics {
+    /// Declares and registers every metric.
+    ///
+    /// # Errors
+    /// Two metrics share a name, which a test rules out.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let operation = ["gen_ai_request_model", "error_type"];
+        let metrics = Self {
+            request_duration: HistogramVec::new(
+                histogram(
+                    "gen_ai_server_request_duration_seconds",
+                    "Duration of requests (gen_ai.server.request.duration).",
+                    DURATION,
+                ),
+                &operation,
+            )?,
+            token_usage: HistogramVec::new(
+                histogram(
+                    "gen_ai_client_token_usage",
+                    "Tokens per attempt (gen_ai.client.token.usage).",
+                    TOKENS,
+                ),
+                &["gen_ai_request_model", "gen_ai_token_type"],
+            )?,
+            first_token: HistogramVec::new(
+                histogram(
+                    "gen_ai_server_time_to_first_token_seconds",
+                    "Time to the first token (gen_ai.server.time_to_first_token).",
+                    FIRST_TOKEN,
+                ),
+                &["gen_ai_request_model"],
+            )?,
+            overhead: Histogram::with_opts(histogram(
+                "moegate_gateway_overhead_seconds",
+                "Time of a request spent in the gateway itself.",
+                OVERHEAD,
+            ))?,
+            decision: Histogram::with_opts(histogram(
+                "moegate_gate_decision_seconds",
+                "Time of the gate's decision.",
+                &[0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.01],
+            ))?,
+            decisions: counters(
+                "moegate_decisions_total",
+                "Decisions of the gate.",
+                &["reason", "expert"],
+            )?,
+            unassigned: IntCounter::new(
+                "moegate_unassigned_requests_total",
+                "Requests whose scenario was neither declared nor recognised.",
+            )?,
+            attempts: counters(
+                "moegate_attempts_total",
+                "Attempts at experts.",
+                &["expert", "purpose", "status"],
+            )?,
+            refused: counters(
+                "moegate_refused_requests_total",
+                "Requests refused before any expert was asked.",
+                &["code"],
+            )?,
+            running: IntGauge::new("moegate_running_requests", "Requests being served.")?,
+            cost: counters(
+                "moegate_cost_nano_total",
+                "Marginal cost in 1e-9 currency units; a trend, the ledger is the record.",
+                &["expert"],
+            )?,
+            cost_unknown: counters(
+                "moegate_cost_unknown_total",
+                "Attempts whose cost is unknown.",
+                &["expert"],
+            )?,
+            outcomes: counters("moegate_outcomes_total", "Outcomes by source.", &["source"])?,
+            replicas: IntGaugeVec::new(
+                Opts::new("moegate_replicas", "Replicas of experts by state."),
+                &["expert", "state"],
+            )?,
+            journal_lag: IntGauge::new(
+                "moegate_journal_lag_bytes",
+                "Bytes of the journal that are not yet in the store.",
+            )?,
+            journal_errors: IntCounter::new(
+                "moegate_journal_errors_total",
+                "Writes to the journal that failed.",
+            )?,
+            registry,
+        };
+        metrics.register()?;
+        Ok(metrics)
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        let all: [Box<dyn prometheus::core::Collector>; 16] = [
+            Box::new(self.request_duration.clone()),
+            Box::new(self.token_usage.clone()),
+            Box::new(self.first_token.clone()),
+            Box::new(self.overhead.clone()),
+            Box::new(self.decision.clone()),
+            Box::new(self.decisions.clone()),
+            Box::new(self.unassigned.clone()),
+            Box::new(self.attempts.clone()),
+            Box::new(self.refused.clone()),
+            Box::new(self.running.clone()),
+            Box::new(self.cost.clone()),
+            Box::new(self.cost_unknown.clone()),
+            Box::new(self.outcomes.clone()),
+            Box::new(self.replicas.clone()),
+            Box::new(self.journal_lag.clone()),
+            Box::new(self.journal_errors.clone()),
+        ];
+        all.into_iter().try_for_each(|metric| self.registry.register(metric))
+    }
+
+    /// The text form Prometheus reads.
+    ///
+    /// # Errors
+    /// A metric cannot be encoded.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut out = Vec::with_capacity(8 << 10);
+        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        Ok(out)
+    }
+}
+
+fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(Opts::new(name, help), labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_rendered() {
+        let metrics = Metrics::new().unwrap();
+        metrics.overhead.observe(0.000_06);
+        metrics.refused.with_label_values(&["invalid_json"]).inc();
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        assert!(text.contains("moegate_gateway_overhead_seconds_bucket{le=\"0.00005\"} 0"));
+        assert!(text.contains("moegate_refused_requests_total{code=\"invalid_json\"} 1"));
+    }
+}
