@@ -35,7 +35,7 @@ check: ## format, lints, licences and bans, docs
 	@deploy/setup.sh check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo deny --workspace check bans licenses sources
+	cargo deny --workspace check --hide-inclusion-graph bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
 bench: ## CPU and latency against nginx, results into bench/results
