@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use ledger::Month;
 use units::{KeyId, Pico, TenantId, Timestamp};
 
 mod bucket;
 mod budget;
 mod limits;
-mod month;
 mod permit;
 mod rate_headers;
 mod refusal;
@@ -22,7 +22,6 @@ use crate::auth::Principal;
 pub use bucket::Window;
 pub use budget::BudgetView;
 pub use limits::{KeyLimits, Limits, TenantLimits};
-pub use month::{Month, MonthError};
 pub use permit::Permit;
 pub use rate_headers::RateHeaders;
 pub use refusal::{Reason, Refusal, Whose};

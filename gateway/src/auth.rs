@@ -49,6 +49,22 @@ impl Default for AuthConfig {
     }
 }
 
+/// Checks issuers as the gateway would use them: their rules, secrets and key sets.
+pub fn check_issuers(issuers: &[JwtIssuerConfig]) -> Result<(), JwtConfigError> {
+    open_issuers(issuers).map(drop)
+}
+
+fn open_issuers(entries: &[JwtIssuerConfig]) -> Result<HashMap<String, JwtIssuer>, JwtConfigError> {
+    let mut issuers = HashMap::new();
+    for entry in entries {
+        let issuer = JwtIssuer::new(entry.clone())?;
+        if let Some(twice) = issuers.insert(issuer.issuer().to_owned(), issuer) {
+            return Err(JwtConfigError::Twice(twice.issuer().to_owned()));
+        }
+    }
+    Ok(issuers)
+}
+
 /// What authentication knows of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TenantAccess {
@@ -80,14 +96,8 @@ struct Verified {
 
 impl Authenticator {
     /// Reads the issuers' secrets and key sets. There are no API keys yet: see `replace_keys`.
-    pub fn new(config: AuthConfig, tenants: Tenants) -> Result<Self, JwtConfigError> {
-        let mut issuers = HashMap::new();
-        for entry in config.jwt {
-            let issuer = JwtIssuer::new(entry)?;
-            if let Some(twice) = issuers.insert(issuer.issuer().to_owned(), issuer) {
-                return Err(JwtConfigError::Twice(twice.issuer().to_owned()));
-            }
-        }
+    pub fn new(config: &AuthConfig, tenants: Tenants) -> Result<Self, JwtConfigError> {
+        let issuers = open_issuers(&config.jwt)?;
         let believed_for = Duration::from_secs(u64::from(config.cache_seconds));
         Ok(Self {
             tenants: ArcSwap::from_pointee(tenants),

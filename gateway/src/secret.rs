@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// A text that nobody may print, log or serialise.
@@ -36,7 +36,7 @@ impl fmt::Display for Secret {
 }
 
 /// Where a secret of the configuration comes from: `{ env = "NAME" }` or `{ file = "PATH" }`, never the text itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretSource {
     /// The name of an environment variable.

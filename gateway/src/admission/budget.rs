@@ -1,17 +1,11 @@
-//! One monthly budget: what is spent, what is reserved, and the rule that keeps their sum below the cap plus one
-//! reservation. It must not know whose budget it is.
+//! One monthly budget of a tenant or key, over the ledger's book. It must not know whose budget it is.
 
-use units::Pico;
+use ledger::{BudgetBook, Month, Reservation};
+use units::{Pico, Timestamp};
 
-use super::month::Month;
-
-/// The book of one budget. Belongs to one month at a time and never goes back to an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BudgetBook {
-    month: Month,
-    spent: Pico,
-    reserved: Pico,
-}
+/// What is spent and reserved of one budget.
+#[derive(Debug)]
+pub(super) struct Budget(BudgetBook);
 
 /// A budget as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,95 +21,98 @@ pub struct BudgetView {
 /// Why a budget does not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoBudget {
-    /// Everything is spent until the month ends.
+    /// What is spent leaves too little for the request until the month ends.
     Exhausted,
-    /// The request alone is dearer than the whole budget.
+    /// The request alone may be dearer than the whole budget.
     TooDear,
-    /// What is left is reserved by requests under way; some of it may come back.
+    /// Requests under way hold what it needs; some of that may come back.
     Reserved,
 }
 
-/// A reservation; belongs to the month it was made in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reservation {
-    month: Month,
-    amount: Pico,
-}
+impl Budget {
+    /// The book of the month that holds `now`, with nothing spent.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self(BudgetBook::new(None, Month::of(now), Pico::ZERO))
+    }
 
-fn plus(a: Pico, b: Pico) -> Pico {
-    Pico::new(a.get().saturating_add(b.get()))
-}
-
-fn minus(a: Pico, b: Pico) -> Pico {
-    Pico::new(a.get().saturating_sub(b.get()))
-}
-
-impl BudgetBook {
-    /// An empty book of a month.
-    pub(super) const fn new(month: Month) -> Self {
-        Self {
-            month,
-            spent: Pico::ZERO,
-            reserved: Pico::ZERO,
+    /// Says whether `spent + reserved + amount` stays within the cap. Reserves nothing.
+    pub(super) fn check(
+        &mut self,
+        cap: Pico,
+        amount: Pico,
+        now: Timestamp,
+    ) -> Result<(), NoBudget> {
+        self.0.set_cap(Some(cap));
+        match self.0.reserve(Month::of(now), amount) {
+            Ok(trial) => {
+                self.0.release(trial);
+                Ok(())
+            }
+            Err(_) if amount > cap => Err(NoBudget::TooDear),
+            Err(_) => {
+                let settled = self.0.spent().checked_add(amount);
+                let fits = settled.is_ok_and(|sum| sum <= cap) && self.0.spent() < cap;
+                Err(if fits {
+                    NoBudget::Reserved
+                } else {
+                    NoBudget::Exhausted
+                })
+            }
         }
     }
 
-    /// Opens a later month with nothing spent. An earlier month changes nothing: threads may pass each other at
-    /// midnight, and what was spent in the new month must not be forgotten.
-    pub(super) fn turn_to(&mut self, month: Month) {
-        if month > self.month {
-            *self = Self::new(month);
-        }
+    /// Reserves an amount, whether the cap has it or not: the check came before. `None` for an amount beyond all money.
+    pub(super) fn reserve(&mut self, amount: Pico, now: Timestamp) -> Option<Reservation> {
+        self.0.set_cap(None);
+        self.0.reserve(Month::of(now), amount).ok()
     }
 
-    /// Says whether the cap lets another reservation in. Reserves nothing.
-    ///
-    /// It does while `spent + reserved < cap`: the whole budget can be used, and what may be spent at worst stays below
-    /// the cap plus this one reservation, however many requests come at once.
-    pub(super) fn check(&self, cap: Pico, amount: Pico) -> Result<(), NoBudget> {
-        if self.spent >= cap {
-            Err(NoBudget::Exhausted)
-        } else if amount > cap {
-            Err(NoBudget::TooDear)
-        } else if plus(self.spent, self.reserved) >= cap {
-            Err(NoBudget::Reserved)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Reserves an amount, whether it is there or not.
-    pub(super) fn reserve(&mut self, amount: Pico) -> Reservation {
-        self.reserved = plus(self.reserved, amount);
-        Reservation {
-            month: self.month,
-            amount,
-        }
-    }
-
-    /// Ends a reservation with what was spent of it: nothing, less, or more. What was reserved last month was paid
-    /// from last month's budget, which is no longer here.
+    /// Ends a reservation with what was spent, even above what was reserved. A reservation of an earlier month was
+    /// that month's affair and changes nothing here.
     pub(super) fn settle(&mut self, reservation: Reservation, spent: Pico) {
-        if reservation.month == self.month {
-            self.reserved = minus(self.reserved, reservation.amount);
-            self.spent = plus(self.spent, spent);
-        }
+        // Only an amount below nothing or beyond 128 bits is refused; the book has released it then.
+        self.0
+            .settle(reservation, spent.max(Pico::ZERO))
+            .unwrap_or_default();
+    }
+
+    /// Ends a reservation with nothing spent.
+    pub(super) fn release(&mut self, reservation: Reservation) {
+        self.0.release(reservation);
     }
 
     /// Learns from the ledger what was spent in a month; the larger figure counts, since the ledger lags behind.
     pub(super) fn restore(&mut self, month: Month, spent: Pico) {
-        self.turn_to(month);
-        if month == self.month {
-            self.spent = self.spent.max(spent);
+        if month < self.0.month() {
+            return;
+        }
+        let known = if month == self.0.month() {
+            self.0.spent()
+        } else {
+            Pico::ZERO
+        };
+        let missing = spent.checked_sub(known).unwrap_or_default().max(Pico::ZERO);
+        self.0.set_cap(None);
+        if let Ok(reservation) = self.0.reserve(month, missing) {
+            self.settle(reservation, missing);
         }
     }
 
-    /// The book as it stands.
-    pub(super) const fn view(&self) -> BudgetView {
+    /// The budget in the month that holds `now`, or in a later one that it has begun already.
+    pub(super) fn view(&self, now: Timestamp) -> BudgetView {
+        let month = Month::of(now);
+        if month > self.0.month() {
+            return BudgetView {
+                month,
+                spent: Pico::ZERO,
+                reserved: Pico::ZERO,
+            };
+        }
+        let book = &self.0;
         BudgetView {
-            month: self.month,
-            spent: self.spent,
-            reserved: self.reserved,
+            month: book.month(),
+            spent: book.spent(),
+            reserved: book.reserved(),
         }
     }
 }

@@ -12,8 +12,8 @@ use super::scope::{Held, Used};
 #[derive(Debug)]
 #[must_use = "dropping a permit at once releases its reservations"]
 pub struct Permit {
-    tenant: Held,
-    key: Option<Held>,
+    /// The tenant's share, and the key's where it has limits. Empty only after the end.
+    held: [Option<Held>; 2],
     ask: AdmitAsk,
     rate: RateHeaders,
     used: Option<Used>,
@@ -27,8 +27,7 @@ impl Permit {
         rate: RateHeaders,
     ) -> Self {
         Self {
-            tenant,
-            key,
+            held: [Some(tenant), key],
             ask,
             rate,
             used: None,
@@ -58,9 +57,10 @@ impl Permit {
 /// The only place where a reservation ends.
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.tenant.end(self.used);
-        if let Some(key) = &self.key {
-            key.end(self.used);
+        for held in &mut self.held {
+            if let Some(held) = held.take() {
+                held.end(self.used);
+            }
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use ledger::{Month, Reservation};
 use parking_lot::{Mutex, MutexGuard};
 use units::{Pico, Timestamp};
 
 use super::AdmitAsk;
 use super::bucket::{Bucket, Short};
-use super::budget::{BudgetBook, BudgetView, NoBudget, Reservation};
+use super::budget::{Budget, BudgetView, NoBudget};
 use super::limits::Limits;
-use super::month::Month;
 use super::rate_headers::RateHeaders;
 use super::refusal::Reason;
 
@@ -22,7 +22,7 @@ pub(super) struct State {
     requests: Bucket,
     tokens: Bucket,
     running: u32,
-    budget: BudgetBook,
+    budget: Budget,
     /// The limits of the last request, by which the sweep judges whether the state says anything.
     limits: Limits,
 }
@@ -50,7 +50,7 @@ impl Scope {
             requests: Bucket::default(),
             tokens: Bucket::default(),
             running: 0,
-            budget: BudgetBook::new(Month::of(now)),
+            budget: Budget::new(now),
             limits: Limits::NONE,
         }))
     }
@@ -59,11 +59,9 @@ impl Scope {
         self.0.lock()
     }
 
-    /// The budget, turned to the month of `now`.
+    /// The budget in the month of `now`.
     pub(super) fn budget(&self, now: Timestamp) -> BudgetView {
-        let mut state = self.lock();
-        state.budget.turn_to(Month::of(now));
-        state.budget.view()
+        self.lock().budget.view(now)
     }
 
     /// Learns from the ledger what was spent.
@@ -81,8 +79,7 @@ impl Scope {
             budget,
             limits,
         } = &mut *state;
-        budget.turn_to(Month::of(now));
-        let view = budget.view();
+        let view = budget.view(now);
         let unspent = view.spent == Pico::ZERO && view.reserved == Pico::ZERO;
         let requests_full = limits
             .requests_per_minute
@@ -103,9 +100,8 @@ impl State {
         now: Timestamp,
     ) -> Option<Reason> {
         self.limits = *limits;
-        self.budget.turn_to(Month::of(now));
         let reasons = [
-            self.check_budget(limits, ask),
+            self.check_budget(limits, ask, now),
             self.check_requests(limits, now),
             self.check_tokens(limits, ask, now),
             self.check_concurrency(limits),
@@ -116,10 +112,10 @@ impl State {
             .max_by_key(|reason| reason.weight())
     }
 
-    fn check_budget(&self, limits: &Limits, ask: &AdmitAsk) -> Option<Reason> {
+    fn check_budget(&mut self, limits: &Limits, ask: &AdmitAsk, now: Timestamp) -> Option<Reason> {
         let refused = self
             .budget
-            .check(limits.monthly_budget?, ask.amount())
+            .check(limits.monthly_budget?, ask.amount(), now)
             .err()?;
         Some(match refused {
             NoBudget::Exhausted => Reason::BudgetExhausted,
@@ -170,7 +166,9 @@ impl State {
         });
         self.running = self.running.saturating_add(1);
         let keeps = keeps_budget == KeepsBudget::Always || limits.monthly_budget.is_some();
-        let cost = keeps.then(|| self.budget.reserve(ask.amount()));
+        let cost = keeps
+            .then(|| self.budget.reserve(ask.amount(), now))
+            .flatten();
         Held {
             scope: Arc::clone(scope),
             tokens,
@@ -203,7 +201,7 @@ pub(super) enum KeepsBudget {
 impl Held {
     /// Ends the request for this scope. `None` releases: as if no token and no money had been asked for; the request
     /// itself stays counted, since it was made.
-    pub(super) fn end(&self, used: Option<Used>) {
+    pub(super) fn end(self, used: Option<Used>) {
         let mut state = self.scope.lock();
         state.running = state.running.saturating_sub(1);
         if let Some(taken) = self.tokens {
@@ -211,10 +209,10 @@ impl Held {
                 .tokens
                 .correct(taken, used.map_or(0, |used| used.tokens));
         }
-        if let Some(reservation) = self.cost {
-            state
-                .budget
-                .settle(reservation, used.map_or(Pico::ZERO, |used| used.cost));
+        match (self.cost, used) {
+            (Some(reservation), Some(used)) => state.budget.settle(reservation, used.cost),
+            (Some(reservation), None) => state.budget.release(reservation),
+            (None, _) => {}
         }
     }
 }

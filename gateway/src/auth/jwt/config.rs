@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use units::TenantId;
 
 use super::{JwtIssuer, KeySource};
@@ -19,7 +19,7 @@ const MIN_SECRET_BYTES: usize = 32;
 const MAX_LEEWAY_SECONDS: u32 = 300;
 
 /// The signature algorithms that may be pinned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256 over a shared secret.
     HS256,
@@ -43,7 +43,7 @@ impl From<JwtAlgorithm> for Algorithm {
 }
 
 /// One issuer, as the configuration file writes it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtIssuerConfig {
     /// The exact `iss` claim.
@@ -53,8 +53,10 @@ pub struct JwtIssuerConfig {
     /// The one algorithm its tokens are signed with.
     pub algorithm: JwtAlgorithm,
     /// The shared secret of HS256, at least 32 bytes: `{ env = "NAME" }` or `{ file = "PATH" }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretSource>,
     /// The JWKS file of RS256, ES256 and EdDSA; read again when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_file: Option<PathBuf>,
     /// By how much clocks may differ, at most 300 s.
     #[serde(default = "default_leeway")]
@@ -72,8 +74,10 @@ pub struct JwtIssuerConfig {
     #[serde(default)]
     pub role_names: BTreeMap<String, Role>,
     /// The tenants this issuer may speak for; unset is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<BTreeSet<TenantId>>,
     /// Limits of each subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
 
