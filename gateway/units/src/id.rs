@@ -162,6 +162,11 @@ name_id!(
     "pool"
 );
 name_id!(
+    /// A remote API that charges by its own price list.
+    ProviderId,
+    "provider"
+);
+name_id!(
     /// The public part of an API key: it names the key in lists and in the ledger, and opens nothing.
     KeyId,
     "key"

@@ -12,7 +12,8 @@ mod tokens;
 pub use bucket::Bucket;
 pub use clock::{Clock, IdSource};
 pub use id::{
-    AttemptId, DecisionId, ExpertId, IdError, KeyId, PoolId, RequestId, ScenarioId, TenantId,
+    AttemptId, DecisionId, ExpertId, IdError, KeyId, PoolId, ProviderId, RequestId, ScenarioId,
+    TenantId,
 };
 pub use money::{Currency, MoneyError, Pico};
 pub use receipt::{AttemptStatus, Purpose, Receipt, UnknownName};

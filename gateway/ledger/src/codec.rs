@@ -1,0 +1,90 @@
+//! The journal's binary form of events: small, quick to write, the same for the same event.
+//!
+//! A group of events starts with the layout's number. Integers are LEB128 (signed ones zigzag), texts and
+//! lists carry their length, options a 0 or 1, ids their 16 bytes. A new layout gets a new number;
+//! old numbers stay readable.
+
+mod attempt;
+mod counters;
+mod outcome;
+mod reader;
+mod request;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use reader::Reader;
+use writer::Writer;
+
+use crate::LedgerEvent;
+
+/// The layout written today.
+const LAYOUT: u8 = 1;
+
+/// Why bytes are no events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The bytes end inside an event.
+    #[error("an event is cut short")]
+    Short,
+    /// Written by a newer Moegate: read it with that one.
+    #[error("event layout {0} is unknown")]
+    Layout(u8),
+    /// A value no writer produces.
+    #[error("an event holds an impossible {0}")]
+    Value(&'static str),
+}
+
+const ATTEMPT: u8 = 1;
+const REQUEST: u8 = 2;
+const OUTCOME: u8 = 3;
+const COUNTERS: u8 = 4;
+
+/// Appends a group of events to `out`.
+pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out: &mut Vec<u8>) {
+    let mut writer = Writer::new(out);
+    writer.byte(LAYOUT);
+    for event in events {
+        match event {
+            LedgerEvent::Attempt(record) => {
+                writer.byte(ATTEMPT);
+                attempt::write(&mut writer, record);
+            }
+            LedgerEvent::Request(record) => {
+                writer.byte(REQUEST);
+                request::write(&mut writer, record);
+            }
+            LedgerEvent::Outcome(record) => {
+                writer.byte(OUTCOME);
+                outcome::write(&mut writer, record);
+            }
+            LedgerEvent::Counters(record) => {
+                writer.byte(COUNTERS);
+                counters::write(&mut writer, record);
+            }
+        }
+    }
+}
+
+/// Reads a whole group of events back.
+///
+/// # Errors
+/// `Short`, `Layout` or `Value`: nothing of the group is usable then.
+pub fn decode_events(bytes: &[u8]) -> Result<Vec<LedgerEvent>, CodecError> {
+    let mut reader = Reader::new(bytes);
+    let layout = reader.byte()?;
+    if layout != LAYOUT {
+        return Err(CodecError::Layout(layout));
+    }
+    let mut events = Vec::new();
+    while !reader.is_empty() {
+        events.push(match reader.byte()? {
+            ATTEMPT => LedgerEvent::Attempt(attempt::read(&mut reader)?),
+            REQUEST => LedgerEvent::Request(request::read(&mut reader)?),
+            OUTCOME => LedgerEvent::Outcome(outcome::read(&mut reader)?),
+            COUNTERS => LedgerEvent::Counters(counters::read(&mut reader)?),
+            _ => return Err(CodecError::Value("kind of event")),
+        });
+    }
+    Ok(events)
+}

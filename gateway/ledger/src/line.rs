@@ -1,0 +1,240 @@
+//! A cost line: money for one meter, and how it came about. Lines are only ever added.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use units::{
+    AttemptId, Bucket, ExpertId, Pico, PoolId, Purpose, RequestId, ScenarioId, TenantId, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::event::coded;
+use crate::{LedgerError, Meter, RateId};
+
+/// One amount, or one gap where an amount should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostLine {
+    /// Made from what the line is about, so that the same line is never posted twice.
+    pub id: LineId,
+    /// The attempt that caused it; `None` for idle time and loading.
+    pub attempt: Option<AttemptId>,
+    /// Its request.
+    pub request: Option<RequestId>,
+    /// Who carries it.
+    pub payer: Payer,
+    /// The expert it is about.
+    pub expert: Option<ExpertId>,
+    /// Why the attempt was made.
+    pub purpose: Option<Purpose>,
+    /// What was counted.
+    pub meter: Meter,
+    /// How much was counted; `None` is unknown.
+    pub quantity: Option<u64>,
+    /// What it cost; `None` is unknown, which is not nothing.
+    pub amount: Option<Pico>,
+    /// The price used; `None` when there was none.
+    pub rate: Option<RateId>,
+    /// How the amount was found.
+    pub method: Method,
+    /// The 15 minutes that carry it.
+    pub bucket: Bucket,
+}
+
+impl CostLine {
+    /// The line that takes this one back, posted in `bucket`. Together they are nothing.
+    ///
+    /// # Errors
+    /// `Overflow` on absurd amounts.
+    pub fn reverse(&self, bucket: Bucket) -> Result<Self, LedgerError> {
+        let amount = match self.amount {
+            None => None,
+            Some(amount) => Some(Pico::ZERO.checked_sub(amount)?),
+        };
+        Ok(Self {
+            id: LineId::of_reversal(self.id, bucket),
+            amount,
+            method: Method::Reversal1,
+            bucket,
+            ..self.clone()
+        })
+    }
+}
+
+/// Who carries a cost.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Payer {
+    /// A scenario of a tenant.
+    Tenant(TenantId, ScenarioId),
+    /// The platform: what no tenant caused.
+    Platform,
+}
+
+coded!(
+    /// How an amount was found, with the version of the rule.
+    Method, "method" {
+        /// A share of a pool's bill by device time, largest remainder.
+        DeviceShare1 = 1, "device-share/1";
+        /// Tokens times the price list, rounded half to even.
+        TokenPrice1 = 2, "token-price/1";
+        /// A line taken back.
+        Reversal1 = 3, "reversal/1";
+        /// A share of idle time in proportion to device time used.
+        IdleProportional1 = 4, "idle-proportional/1";
+    }
+);
+
+/// The time one pool was settled for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowKey {
+    /// The pool.
+    pub pool: PoolId,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; the last sample that was taken.
+    pub to: Timestamp,
+}
+
+/// The name of a line: 48 bits of its bucket's time, then 80 bits of a hash of what it is about. The
+/// time in front keeps neighbours together in a store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineId([u8; 16]);
+
+impl LineId {
+    /// Wraps a stored id.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id as bytes.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// The line of an attempt for one meter, posted in `bucket`. An attempt is settled once, so no window
+    /// stands in it: settling it again in another window of the bucket is the same line.
+    pub fn of_attempt(attempt: AttemptId, meter: Meter, method: Method, bucket: Bucket) -> Self {
+        Self::new(
+            bucket,
+            &[
+                b"attempt",
+                attempt.uuid().as_bytes(),
+                &[meter.code(), method.code()],
+            ],
+        )
+    }
+
+    /// The line of a window for what no single attempt caused; `about` tells such lines apart.
+    pub fn of_window(window: &WindowKey, about: &str, meter: Meter, method: Method) -> Self {
+        let from = window.from.unix_nanos().to_be_bytes();
+        let to = window.to.unix_nanos().to_be_bytes();
+        let codes = [meter.code(), method.code()];
+        let parts: [&[u8]; 6] = [
+            b"window",
+            window.pool.as_str().as_bytes(),
+            &from,
+            &to,
+            about.as_bytes(),
+            &codes,
+        ];
+        Self::new(Bucket::of(window.to), &parts)
+    }
+
+    fn of_reversal(line: Self, bucket: Bucket) -> Self {
+        Self::new(bucket, &[b"reversal", &line.0])
+    }
+
+    /// Each part is led by its length, so that no two lists of parts read the same.
+    fn new(bucket: Bucket, parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let millis = bucket
+            .start()
+            .unix_nanos()
+            .div_euclid(1_000_000)
+            .to_be_bytes();
+        let mut id = [0; 16];
+        let time = millis.iter().skip(2);
+        for (to, from) in id.iter_mut().zip(time.chain(digest.iter())) {
+            *to = *from;
+        }
+        Self(id)
+    }
+}
+
+impl fmt::Debug for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Uuid::from_bytes(self.0).simple())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_id_names_what_it_is_about() {
+        let attempt = |n: u128| AttemptId::from_uuid(Uuid::from_u128(n));
+        let bucket = Bucket::from_index(1_994_880);
+        let id = |n, meter| LineId::of_attempt(attempt(n), meter, Method::DeviceShare1, bucket);
+        assert_eq!(id(1, Meter::DeviceBusy), id(1, Meter::DeviceBusy));
+        assert_ne!(id(1, Meter::DeviceBusy), id(2, Meter::DeviceBusy));
+        assert_ne!(id(1, Meter::DeviceBusy), id(1, Meter::DeviceLoad));
+        assert!(
+            id(7, Meter::DeviceBusy)
+                < LineId::of_attempt(
+                    attempt(1),
+                    Meter::DeviceBusy,
+                    Method::DeviceShare1,
+                    bucket.next()
+                )
+        );
+    }
+
+    #[test]
+    fn a_line_and_its_reversal_are_nothing() {
+        let line = CostLine {
+            id: LineId::from_bytes([1; 16]),
+            attempt: None,
+            request: None,
+            payer: Payer::Platform,
+            expert: None,
+            purpose: None,
+            meter: Meter::DeviceIdle,
+            quantity: Some(5),
+            amount: Some(Pico::new(17)),
+            rate: None,
+            method: Method::DeviceShare1,
+            bucket: Bucket::from_index(4),
+        };
+        let back = line.reverse(Bucket::from_index(9)).unwrap();
+        assert_eq!(
+            back.amount.unwrap().checked_add(line.amount.unwrap()),
+            Ok(Pico::ZERO)
+        );
+        assert_eq!(
+            (back.bucket, back.method),
+            (Bucket::from_index(9), Method::Reversal1)
+        );
+        assert_ne!(back.id, line.id);
+        assert_eq!(
+            CostLine {
+                amount: None,
+                ..line
+            }
+            .reverse(Bucket::from_index(9))
+            .unwrap()
+            .amount,
+            None
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! Prices one attempt: at once for the budget and the client, and as lines for a remote's bill.
+
+use units::{Bucket, Pico, Tokens};
+
+use crate::{
+    AttemptRecord, CostLine, Host, LineId, Meter, Method, Payer, RateBook, RateId, RateSubject,
+};
+
+/// The marginal cost of an attempt as far as it is known when it ends: device time at the pool's rate, or
+/// tokens at the price list. A pool's idle time comes on top when its window closes. `None` is unknown.
+pub fn price_now(rates: &RateBook, attempt: &AttemptRecord) -> Option<Pico> {
+    match &attempt.host {
+        Host::Pool(pool) => {
+            let device = attempt.device_ns()?;
+            if device.get() == 0 {
+                return Some(Pico::ZERO);
+            }
+            let subject = RateSubject::Pool(pool.clone());
+            let (_, rate) = rates.at(&subject, Meter::DeviceBusy, attempt.finished)?;
+            rate.price.of_time(device).ok()
+        }
+        Host::Provider(_) => {
+            let (head, tail) = used(attempt);
+            let mut sum = Pico::ZERO;
+            for (meter, count) in head.into_iter().chain(tail.into_iter().flatten()) {
+                sum = sum
+                    .checked_add(priced(rates, attempt, meter, count?)?.0)
+                    .ok()?;
+            }
+            Some(sum)
+        }
+    }
+}
+
+/// The lines of an attempt at a remote API, one per bucket of tokens, priced at the list in force when it
+/// ended. What is unknown is a line without an amount. An attempt of a pool has no lines until its window
+/// closes.
+pub fn token_lines(rates: &RateBook, attempt: &AttemptRecord) -> Vec<CostLine> {
+    if matches!(attempt.host, Host::Pool(_)) {
+        return Vec::new();
+    }
+    let (head, tail) = used(attempt);
+    let all = head.into_iter().chain(tail.into_iter().flatten());
+    all.map(|(meter, count)| line(rates, attempt, meter, count))
+        .collect()
+}
+
+type Used = (Meter, Option<Tokens>);
+
+/// The meters of an attempt: input and output always, the others where something was counted.
+fn used(attempt: &AttemptRecord) -> ([Used; 2], [Option<Used>; 3]) {
+    let tokens = &attempt.receipt.tokens;
+    let some = |meter, count: Option<Tokens>| {
+        count
+            .filter(|count| *count != Tokens::ZERO)
+            .map(|count| (meter, Some(count)))
+    };
+    (
+        [
+            (Meter::InputUncached, tokens.input_uncached),
+            (Meter::OutputText, tokens.output_text),
+        ],
+        [
+            some(Meter::CacheRead, tokens.cache_read),
+            some(Meter::CacheWrite, tokens.cache_write),
+            some(Meter::OutputReasoning, tokens.output_reasoning),
+        ],
+    )
+}
+
+/// The amount and its rate. Nothing used costs nothing where there is a price; where there is none, even
+/// that is unknown.
+fn priced(
+    rates: &RateBook,
+    attempt: &AttemptRecord,
+    meter: Meter,
+    count: Tokens,
+) -> Option<(Pico, RateId)> {
+    let Host::Provider(provider) = &attempt.host else {
+        return None;
+    };
+    let own = RateSubject::Expert(attempt.expert.clone());
+    let (id, rate) = rates.at(&own, meter, attempt.finished).or_else(|| {
+        rates.at(
+            &RateSubject::Provider(provider.clone()),
+            meter,
+            attempt.finished,
+        )
+    })?;
+    Some((rate.price.of(count.get()).ok()?, *id))
+}
+
+fn line(
+    rates: &RateBook,
+    attempt: &AttemptRecord,
+    meter: Meter,
+    count: Option<Tokens>,
+) -> CostLine {
+    let price = count.and_then(|count| priced(rates, attempt, meter, count));
+    let method = Method::TokenPrice1;
+    let bucket = Bucket::of(attempt.finished);
+    CostLine {
+        id: LineId::of_attempt(attempt.attempt(), meter, method, bucket),
+        attempt: Some(attempt.attempt()),
+        request: Some(attempt.request),
+        payer: Payer::Tenant(attempt.tenant.clone(), attempt.scenario.clone()),
+        expert: Some(attempt.expert.clone()),
+        purpose: Some(attempt.purpose()),
+        meter,
+        quantity: count.map(Tokens::get),
+        amount: price.map(|(amount, _)| amount),
+        rate: price.map(|(_, rate)| rate),
+        method,
+        bucket,
+    }
+}
+
+#[cfg(test)]
+mod tests;

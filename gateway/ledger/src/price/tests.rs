@@ -1,0 +1,144 @@
+use units::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{Price, Rate};
+
+fn attempt(host: Host) -> AttemptRecord {
+    AttemptRecord {
+        request: RequestId::from_uuid(Uuid::from_u128(1)),
+        tenant: TenantId::new("aurora-bank").unwrap(),
+        scenario: ScenarioId::new("bank-intents").unwrap(),
+        expert: ExpertId::new("finance").unwrap(),
+        host,
+        replica: None,
+        started: Timestamp::from_unix_seconds(1_000),
+        finished: Timestamp::from_unix_seconds(1_001),
+        http_status: Some(200),
+        decision: None,
+        receipt: Receipt::unknown(
+            AttemptId::from_uuid(Uuid::from_u128(2)),
+            Purpose::Serve,
+            AttemptStatus::Ok,
+        ),
+    }
+}
+
+fn pool() -> Host {
+    Host::Pool(PoolId::new("cpu").unwrap())
+}
+
+fn provider() -> Host {
+    Host::Provider(ProviderId::new("acme").unwrap())
+}
+
+fn rates() -> RateBook {
+    let rate = |subject, meter, price| Rate {
+        subject,
+        meter,
+        price,
+        from: Timestamp::default(),
+        source: "test".into(),
+    };
+    let acme = || RateSubject::Provider(ProviderId::new("acme").unwrap());
+    let million = |text: &str| Price::per_million(text.parse().unwrap()).unwrap();
+    RateBook::new(
+        Currency::USD,
+        [
+            rate(
+                RateSubject::Pool(PoolId::new("cpu").unwrap()),
+                Meter::DeviceBusy,
+                Price::per_device_hour("3.6".parse().unwrap()).unwrap(),
+            ),
+            rate(acme(), Meter::InputUncached, million("2.5")),
+            rate(acme(), Meter::OutputText, million("10")),
+            rate(
+                RateSubject::Expert(ExpertId::new("cheap").unwrap()),
+                Meter::InputUncached,
+                million("1"),
+            ),
+        ],
+    )
+    .unwrap()
+}
+
+#[test]
+fn device_time_costs_the_pools_rate() {
+    let mut attempt = attempt(pool());
+    assert_eq!(
+        price_now(&rates(), &attempt),
+        None,
+        "unknown is not nothing"
+    );
+    attempt.receipt.device_ns = Some(Nanos::new(5_000_000));
+    // 5 ms of 3.6 an hour: 0.001 a second.
+    assert_eq!(
+        price_now(&rates(), &attempt),
+        Some("0.000005".parse().unwrap())
+    );
+    assert_eq!(token_lines(&rates(), &attempt), []);
+}
+
+#[test]
+fn a_refusal_for_load_costs_nothing() {
+    let mut attempt = attempt(pool());
+    attempt.receipt.status = AttemptStatus::Overloaded;
+    assert_eq!(price_now(&rates(), &attempt), Some(Pico::ZERO));
+}
+
+#[test]
+fn tokens_cost_the_list_price_each_bucket_once() {
+    let mut attempt = attempt(provider());
+    attempt.receipt.tokens.input_uncached = Some(Tokens::new(1_000));
+    attempt.receipt.tokens.output_text = Some(Tokens::new(100));
+    attempt.receipt.tokens.cache_write = Some(Tokens::ZERO);
+    assert_eq!(
+        price_now(&rates(), &attempt),
+        Some("0.0035".parse().unwrap())
+    );
+    let lines = token_lines(&rates(), &attempt);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        lines.iter().map(|line| line.amount.unwrap()).sum::<Pico>(),
+        "0.0035".parse().unwrap()
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.rate.is_some() && line.bucket == Bucket::from_index(1))
+    );
+}
+
+#[test]
+fn an_experts_own_price_goes_first() {
+    let mut attempt = attempt(provider());
+    attempt.expert = ExpertId::new("cheap").unwrap();
+    attempt.receipt.tokens.input_uncached = Some(Tokens::new(1_000_000));
+    attempt.receipt.tokens.output_text = Some(Tokens::ZERO);
+    assert_eq!(price_now(&rates(), &attempt), Some(Pico::UNIT));
+}
+
+#[test]
+fn what_has_no_price_or_no_count_is_unknown_and_shown() {
+    let mut attempt = attempt(provider());
+    attempt.receipt.tokens.input_uncached = Some(Tokens::new(10));
+    assert_eq!(
+        price_now(&rates(), &attempt),
+        None,
+        "output was never reported"
+    );
+    let lines = token_lines(&rates(), &attempt);
+    assert_eq!((lines[1].quantity, lines[1].amount), (None, None));
+    attempt.receipt.tokens.output_text = Some(Tokens::new(10));
+    attempt.receipt.tokens.cache_read = Some(Tokens::new(10));
+    assert_eq!(
+        price_now(&rates(), &attempt),
+        None,
+        "cache reads have no price here"
+    );
+    let lines = token_lines(&rates(), &attempt);
+    assert_eq!(
+        (lines[2].quantity, lines[2].amount, lines[2].rate),
+        (Some(10), None, None)
+    );
+}
