@@ -43,8 +43,11 @@ bench: ## CPU and latency against nginx, results into bench/results
 	cargo build --release -p moegate -p bench --bins
 	cargo run --release --quiet -p bench -- gateway --against nginx $(ARGS)
 
-train: ## the four experts and the gate; DATA names the folder of the data sets
-	@deploy/setup.sh train
+train: ## the four experts again, from the data sets in the folder DATA
 	@test -n "$(DATA)" || { echo "usage: make train DATA=folder-of-data-sets" >&2; exit 2; }
+	@deploy/setup.sh train
 	cargo build --release -p trainer --bins
-	deploy/train.sh "$(DATA)"
+	for recipe in router/trainer/recipes/*.toml; do \
+	    cargo run --release --quiet -p trainer --bin moegate-train -- expert --config "$$recipe" \
+	        --base "$(MOEGATE_CACHE)/minilm" --data "$(DATA)" --out "deploy/experts/$$(basename "$$recipe" .toml)"; \
+	done

@@ -6,6 +6,7 @@ mod graph;
 mod layout;
 mod lexer;
 mod money;
+mod privacy;
 mod purity;
 mod reach;
 mod storage;

@@ -3,8 +3,10 @@
 use super::{assert_none, tree};
 
 /// Keys that name no tenant, and why that is right.
-const EXCEPTIONS: &[(&str, &str)] =
-    &[("KeyHash", "the digest of a whole credential, which belongs to one tenant")];
+const EXCEPTIONS: &[(&str, &str)] = &[(
+    "KeyHash",
+    "the digest of a whole credential, which belongs to one tenant",
+)];
 
 #[test]
 fn keys_of_shared_maps_and_caches_hold_a_tenant() {
