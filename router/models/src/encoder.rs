@@ -34,3 +34,6 @@ impl Encoder {
         Ok(x)
     }
 }
+
+#[cfg(test)]
+mod tests;
