@@ -273,4 +273,6 @@ impl Authenticator {
 }
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;
