@@ -1,0 +1,152 @@
+//! The gate: loads its package and reads a request into scenario, domain, out-of-distribution and, for each expert,
+//! quality, output tokens and latency.
+
+mod bags;
+mod lookup;
+mod network;
+mod reading;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use units::{ExpertId, ScenarioId};
+
+use crate::error::GateError;
+use crate::package::{HIDDEN, Manifest, Package, Platt, Weights};
+use crate::view::RequestView;
+pub(crate) use bags::Bags;
+use lookup::Lookup;
+pub(crate) use network::{bag_factor, gradient, input_of};
+pub use reading::{Prediction, Reading, interval};
+
+/// A loaded gate. Immutable: a new gate is a new value, swapped in whole.
+#[derive(Debug)]
+pub struct Gate {
+    version: Arc<str>,
+    manifest: Manifest,
+    weights: Weights,
+    lookup: Lookup,
+    platts: Vec<Platt>,
+    domains: Vec<Arc<str>>,
+    experts: HashMap<ExpertId, usize>,
+    unassigned: usize,
+}
+
+/// Memory that one thread reuses from request to request, so that reading allocates nothing.
+#[derive(Debug)]
+pub struct Scratch {
+    hidden: [f32; HIDDEN],
+    domains: Vec<f32>,
+    scenarios: Vec<f32>,
+}
+
+impl Scratch {
+    /// Empty memory; it grows at the first request.
+    pub const fn new() -> Self {
+        Self {
+            hidden: [0.0; HIDDEN],
+            domains: Vec::new(),
+            scenarios: Vec::new(),
+        }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Gate {
+    /// Loads and checks the package in a folder.
+    pub fn load(folder: &Path) -> Result<Self, GateError> {
+        let (package, digest) = Package::read(folder)?;
+        Ok(Self::new(package, &digest))
+    }
+
+    /// A gate from the bytes of its two files; `folder` only names them in errors.
+    pub fn parse(folder: &Path, json: &[u8], tensors: &[u8]) -> Result<Self, GateError> {
+        Ok(Self::new(Package::parse(folder, json, tensors)?, "bytes"))
+    }
+
+    /// A gate from a package in memory, checked as if it were read from a file.
+    pub fn from_package(package: &Package) -> Result<Self, GateError> {
+        let folder = Path::new("memory");
+        let (json, tensors) = package.to_bytes(folder)?;
+        Ok(Self::new(
+            Package::parse(folder, &json, &tensors)?,
+            "memory",
+        ))
+    }
+
+    /// `package` has been checked.
+    fn new(package: Package, digest: &str) -> Self {
+        let Package { manifest, weights } = package;
+        let version = Arc::from(format!("{}@{}+{digest}", manifest.name, manifest.version));
+        let calibration = &manifest.calibration;
+        let platt_of = |name| calibration.domains.get(name).copied();
+        let platts = manifest
+            .domains
+            .iter()
+            .map(|d| platt_of(d).unwrap_or(calibration.global));
+        let experts = manifest
+            .experts
+            .iter()
+            .enumerate()
+            .map(|(at, e)| (e.id.clone(), at));
+        let unassigned = ScenarioId::unassigned();
+        Self {
+            version,
+            lookup: Lookup::new(&manifest),
+            platts: platts.collect(),
+            domains: manifest
+                .domains
+                .iter()
+                .map(|name| Arc::from(name.as_str()))
+                .collect(),
+            experts: experts.collect(),
+            unassigned: manifest
+                .scenarios
+                .iter()
+                .position(|s| *s == unassigned)
+                .unwrap_or(0),
+            manifest,
+            weights,
+        }
+    }
+
+    /// Name, version and hash, such as `demo@0.1.0+3f2a91c04b77`.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// What `gate.json` says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub(crate) fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Reads one request: features, hidden layer, scenario, domain and out-of-distribution heads.
+    pub fn read<'a>(&'a self, view: &RequestView<'a>, scratch: &'a mut Scratch) -> Reading<'a> {
+        let mut bags = Bags::new(&self.weights, &self.manifest.features);
+        let outline = crate::features::extract(view, &mut bags);
+        let digest = bags.digest();
+        let input = input_of(&self.weights, &bags, outline);
+        network::hidden(&self.weights, &input, &mut scratch.hidden);
+        network::softmax(&self.weights.domain, &scratch.hidden, &mut scratch.domains);
+        network::softmax(
+            &self.weights.scenario,
+            &scratch.hidden,
+            &mut scratch.scenarios,
+        );
+        let ood = network::sigmoid(network::output(&self.weights.ood, 0, &scratch.hidden));
+        Reading::new(self, *view, scratch, ood, digest)
+    }
+}
