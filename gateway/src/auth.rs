@@ -275,4 +275,6 @@ impl Authenticator {
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

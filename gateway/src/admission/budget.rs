@@ -35,7 +35,8 @@ impl Budget {
         Self(BudgetBook::new(None, Month::of(now), Pico::ZERO))
     }
 
-    /// Says whether `spent + reserved + amount` stays within the cap. Reserves nothing.
+    /// Says whether `spent + reserved + amount` stays within the cap, and something is left of it at all: what is
+    /// thought to be free may turn out dear. Reserves nothing.
     pub(super) fn check(
         &mut self,
         cap: Pico,
@@ -43,21 +44,19 @@ impl Budget {
         now: Timestamp,
     ) -> Result<(), NoBudget> {
         self.0.set_cap(Some(cap));
-        match self.0.reserve(Month::of(now), amount) {
-            Ok(trial) => {
-                self.0.release(trial);
-                Ok(())
-            }
-            Err(_) if amount > cap => Err(NoBudget::TooDear),
-            Err(_) => {
-                let settled = self.0.spent().checked_add(amount);
-                let fits = settled.is_ok_and(|sum| sum <= cap) && self.0.spent() < cap;
-                Err(if fits {
-                    NoBudget::Reserved
-                } else {
-                    NoBudget::Exhausted
-                })
-            }
+        let trial = self.0.reserve(Month::of(now), amount);
+        let fits = trial.map(|trial| self.0.release(trial)).is_ok();
+        let settled = self.0.spent().checked_add(amount);
+        if self.0.spent() >= cap {
+            Err(NoBudget::Exhausted)
+        } else if fits {
+            Ok(())
+        } else if amount > cap {
+            Err(NoBudget::TooDear)
+        } else if settled.is_ok_and(|sum| sum <= cap) {
+            Err(NoBudget::Reserved)
+        } else {
+            Err(NoBudget::Exhausted)
         }
     }
 

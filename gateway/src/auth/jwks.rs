@@ -187,3 +187,6 @@ fn signs_with(jwk: &Jwk, algorithm: Algorithm) -> bool {
     let usage = jwk.common.public_key_use.as_ref();
     fits && same && usage.is_none_or(|usage| *usage == PublicKeyUse::Signature)
 }
+
+#[cfg(test)]
+mod tests;

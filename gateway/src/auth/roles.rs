@@ -15,13 +15,13 @@ pub enum Role {
     Partner,
     /// Reads costs and verdicts.
     Finance,
-    /// Runs the gateway.
-    Operator,
+    /// Runs the gateway and sees everything of its tenant.
+    Admin,
 }
 
 impl Role {
     /// Every role, in order.
-    pub const ALL: [Self; 4] = [Self::User, Self::Partner, Self::Finance, Self::Operator];
+    pub const ALL: [Self; 4] = [Self::User, Self::Partner, Self::Finance, Self::Admin];
 
     /// The name in configuration, claims and stores.
     pub const fn as_str(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Role {
             Self::User => "user",
             Self::Partner => "partner",
             Self::Finance => "finance",
-            Self::Operator => "operator",
+            Self::Admin => "admin",
         }
     }
 
@@ -38,7 +38,7 @@ impl Role {
             Self::User => 1,
             Self::Partner => 2,
             Self::Finance => 4,
-            Self::Operator => 8,
+            Self::Admin => 8,
         }
     }
 }
@@ -51,7 +51,7 @@ impl fmt::Display for Role {
 
 /// A name that is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a role: user, partner, finance or operator")]
+#[error("{0:?} is not a role: user, partner, finance or admin")]
 pub struct UnknownRole(String);
 
 impl FromStr for Role {

@@ -52,12 +52,15 @@ fn a_key_becomes_a_principal_by_either_header() {
     }
 }
 
+/// A header as it is sent.
+type Sent = (&'static str, Vec<u8>);
+
 #[test]
 fn every_bad_header_is_refused_for_its_reason() {
     let (authenticator, key, _) = with_key("lexwell");
     let good = key.expose();
     let long = "a".repeat(8 * 1024 + 1);
-    let cases: Vec<(Vec<(&'static str, Vec<u8>)>, AuthError)> = vec![
+    let cases: Vec<(Vec<Sent>, AuthError)> = vec![
         (vec![], AuthError::Missing),
         (vec![("authorization", b"".to_vec())], AuthError::Missing),
         (
