@@ -1,5 +1,10 @@
 //! What every request pays before it is read: authentication on the cached path, admission and settlement.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot be set up has nothing to measure"
+)]
+
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::num::{NonZeroU32, NonZeroU64};
