@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Keeps the books: a local journal that loses no answered request, and the store it is moved to, with
+//! rollups for every page. The only crate with SQL. It must not know of HTTP, of prompts or of secrets.
+
+mod error;
+mod events;
+mod journal;
+mod keys;
+mod report;
+mod sqlite;
+mod store;
+
+pub use error::{JournalError, StoreError};
+pub use journal::{Journal, JournalConfig, JournalStatus};
+pub use keys::{ApiKey, KeyStore};
+pub use report::{
+    CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
+    Span, Spend,
+};
+pub use sqlite::SqliteStore;
+pub use store::{
+    Applied, EventBatch, LedgerStore, Pricing, SettleReport, Store, StoreFuture, VerifyReport,
+};

@@ -1,0 +1,217 @@
+//! The sums of a span by tenant, scenario and expert.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ledger::{LatencyHistogram, LatencySlot};
+use sqlx::SqliteConnection;
+use units::{IdError, Pico, TenantId};
+
+use crate::sqlite::{names, number};
+use crate::{CostSummary, Span, StoreError};
+
+/// Sums by the numbers of tenant, scenario and expert.
+pub(super) type Cells = BTreeMap<(i64, i64, i64), Facts>;
+
+/// What is asked for; tenant 0 is all of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) tenant: i64,
+}
+
+impl Scope {
+    /// `None` for a tenant the books have never met.
+    pub(super) async fn find(
+        view: &mut SqliteConnection,
+        tenant: Option<TenantId>,
+        span: Span,
+    ) -> Result<Option<Self>, StoreError> {
+        let tenant = match tenant {
+            None => Some(0),
+            Some(tenant) => {
+                let found: Option<(i64,)> = sqlx::query_as("SELECT id FROM names WHERE text = ?")
+                    .bind(tenant.as_str().to_owned())
+                    .fetch_optional(view)
+                    .await?;
+                found.map(|(id,)| id)
+            }
+        };
+        Ok(tenant.map(|tenant| Self {
+            from: span.from.index(),
+            to: span.to.index(),
+            tenant,
+        }))
+    }
+}
+
+/// The sums of one cell, or of several.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) requests: u64,
+    pub(super) errors: u64,
+    pub(super) latency: LatencyHistogram,
+    pub(super) attempts: u64,
+    pub(super) failed: u64,
+    known: u64,
+    unknown: u64,
+    marginal: Pico,
+    loaded: Pico,
+    /// By source: judgements and the sum of their scores.
+    pub(super) quality: BTreeMap<i64, (u64, u64)>,
+}
+
+impl Facts {
+    pub(super) fn merge(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.latency.merge(&other.latency);
+        self.attempts += other.attempts;
+        self.failed += other.failed;
+        self.known += other.known;
+        self.unknown += other.unknown;
+        self.marginal = [self.marginal, other.marginal].into_iter().sum();
+        self.loaded = [self.loaded, other.loaded].into_iter().sum();
+        for (source, (count, score)) in other.quality {
+            let sum = self.quality.entry(source).or_default();
+            sum.0 += count;
+            sum.1 += score;
+        }
+    }
+
+    pub(super) fn cost(&self) -> CostSummary {
+        CostSummary {
+            known: self.known,
+            unknown: self.unknown,
+            pending: self
+                .attempts
+                .saturating_sub(self.known)
+                .saturating_sub(self.unknown),
+            marginal: self.marginal,
+            loaded: self.loaded,
+        }
+    }
+}
+
+pub(super) async fn read(view: &mut SqliteConnection, scope: Scope) -> Result<Cells, StoreError> {
+    let mut cells = Cells::new();
+    let count = number::unsigned;
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, scenario, expert, SUM(requests), SUM(errors) FROM request_rollups
+         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+    )
+    .bind(scope.from)
+    .bind(scope.to)
+    .bind(scope.tenant)
+    .fetch_all(&mut *view)
+    .await?;
+    for (tenant, scenario, expert, requests, errors) in rows {
+        let facts = cells.entry((tenant, scenario, expert)).or_default();
+        facts.requests = count(requests);
+        facts.errors = count(errors);
+    }
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, scenario, expert, slot, SUM(requests) FROM latency_rollups
+         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3, 4",
+    )
+    .bind(scope.from)
+    .bind(scope.to)
+    .bind(scope.tenant)
+    .fetch_all(&mut *view)
+    .await?;
+    for (tenant, scenario, expert, slot, requests) in rows {
+        let slot = u16::try_from(slot).map_err(|_| StoreError::Damaged("latency slot"))?;
+        let facts = cells.entry((tenant, scenario, expert)).or_default();
+        facts
+            .latency
+            .add(LatencySlot::from_index(slot), count(requests));
+    }
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, scenario, expert, SUM(attempts), SUM(failed), SUM(known), SUM(unknown)
+         FROM attempt_rollups
+         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+    )
+    .bind(scope.from)
+    .bind(scope.to)
+    .bind(scope.tenant)
+    .fetch_all(&mut *view)
+    .await?;
+    for (tenant, scenario, expert, attempts, failed, known, unknown) in rows {
+        let facts = cells.entry((tenant, scenario, expert)).or_default();
+        facts.attempts = count(attempts);
+        facts.failed = count(failed);
+        facts.known = count(known);
+        facts.unknown = count(unknown);
+    }
+    costs(view, scope, &mut cells).await?;
+    let rows: Vec<(i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, scenario, expert, source, SUM(outcomes), SUM(score) FROM outcome_rollups
+         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3, 4",
+    )
+    .bind(scope.from)
+    .bind(scope.to)
+    .bind(scope.tenant)
+    .fetch_all(view)
+    .await?;
+    for (tenant, scenario, expert, source, outcomes, score) in rows {
+        let facts = cells.entry((tenant, scenario, expert)).or_default();
+        facts
+            .quality
+            .insert(source, (count(outcomes), count(score)));
+    }
+    Ok(cells)
+}
+
+/// Meters of work (device time of attempts, tokens) make the marginal cost, all meters the loaded one.
+async fn costs(
+    view: &mut SqliteConnection,
+    scope: Scope,
+    cells: &mut Cells,
+) -> Result<(), StoreError> {
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, scenario, expert,
+             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END),
+             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END),
+             SUM(amount / 1000000), SUM(amount % 1000000)
+         FROM cost_rollups
+         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+    )
+    .bind(scope.from)
+    .bind(scope.to)
+    .bind(scope.tenant)
+    .fetch_all(view)
+    .await?;
+    for (tenant, scenario, expert, m, marginal, l, loaded) in rows {
+        let facts = cells.entry((tenant, scenario, expert)).or_default();
+        facts.marginal = number::halves(m, marginal);
+        facts.loaded = number::halves(l, loaded);
+    }
+    Ok(())
+}
+
+/// The names behind the numbers of some cells.
+#[derive(Debug, Default)]
+pub(super) struct Texts(HashMap<i64, String>);
+
+impl Texts {
+    pub(super) async fn of(view: &mut SqliteConnection, cells: &Cells) -> Result<Self, StoreError> {
+        let numbers: BTreeSet<i64> = cells.keys().flat_map(|(t, s, e)| [*t, *s, *e]).collect();
+        let list: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT id, text FROM names WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(format!("[{}]", list.join(",")))
+        .fetch_all(view)
+        .await?;
+        Ok(Self(rows.into_iter().collect()))
+    }
+
+    pub(super) fn id<T>(
+        &self,
+        number: i64,
+        new: impl FnOnce(&str) -> Result<T, IdError>,
+    ) -> Result<T, StoreError> {
+        let text = self.0.get(&number).ok_or(StoreError::Damaged("name"))?;
+        names::parse(text, new)
+    }
+}

@@ -1,0 +1,300 @@
+//! Closes the windows of pools: one transaction each.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ledger::{DeviceShare, LedgerError, Meter, PoolWindow, RateSubject, WindowKey, settle_window};
+use sqlx::{Connection, SqliteConnection};
+use units::{
+    AttemptId, ExpertId, IdError, Nanos, PoolId, RequestId, ScenarioId, TenantId, Timestamp,
+};
+use uuid::Uuid;
+
+use super::names::{self, NONE, Names};
+use super::rollup::{Place, Rollups};
+use super::rows::{LINES, LineRow, purpose_from};
+use super::{Writer, number};
+use crate::{Pricing, SettleReport, StoreError};
+
+pub(super) async fn all(
+    writer: &mut Writer,
+    pricing: &Pricing,
+    now: Timestamp,
+) -> Result<SettleReport, StoreError> {
+    let waiting: Vec<(i64, i64, String)> = sqlx::query_as(
+        "SELECT DISTINCT intervals.bucket, intervals.pool, names.text FROM intervals
+         JOIN names ON names.id = intervals.pool
+         WHERE pool_window IS NULL ORDER BY 1, 2",
+    )
+    .fetch_all(&mut writer.connection)
+    .await?;
+    let mut report = SettleReport::default();
+    for (bucket, pool, name) in waiting {
+        let Writer { connection, names } = &mut *writer;
+        names.begin();
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut closing = Closing {
+            connection: &mut transaction,
+            names,
+            pool,
+            pool_id: names::parse(&name, PoolId::new)?,
+            bucket,
+            texts: HashMap::new(),
+        };
+        let closed = closing.close(pricing, now).await?;
+        transaction.commit().await?;
+        names.commit();
+        report.windows += u64::from(closed.is_some());
+        if let Some((attempts, lines)) = closed {
+            report.attempts += attempts;
+            report.lines += lines;
+        }
+    }
+    Ok(report)
+}
+
+/// One pool and bucket being closed.
+struct Closing<'a> {
+    connection: &'a mut SqliteConnection,
+    names: &'a mut Names,
+    pool: i64,
+    pool_id: PoolId,
+    bucket: i64,
+    texts: HashMap<i64, String>,
+}
+
+/// An attempt that waits: ids, device time, end, purpose, and the numbers of its names.
+type Waiting = (
+    Vec<u8>,
+    Vec<u8>,
+    Option<i64>,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+);
+
+/// First and last instant, and provisioned, busy, load and idle time; nothing where nothing waits.
+type Sums = (
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
+
+impl Closing<'_> {
+    async fn close(
+        &mut self,
+        pricing: &Pricing,
+        now: Timestamp,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        // Another process may have closed it since the list was made.
+        let Some((window, idle)) = self.window().await? else {
+            return Ok(None);
+        };
+        let to = window.key.to;
+        let waiting = self.waiting(to).await?;
+        let mut shares = Vec::with_capacity(waiting.len());
+        for attempt in &waiting {
+            shares.push(self.share(attempt).await?);
+        }
+        for text in window.load.keys().flatten().map(ExpertId::as_str) {
+            self.names.intern(self.connection, text).await?;
+        }
+        let subject = RateSubject::Pool(self.pool_id.clone());
+        let rate = pricing.rates.at(&subject, Meter::DeviceBusy, to);
+        let policy = pricing.idle.get(&self.pool_id).copied().unwrap_or_default();
+        let settlement = settle_window(&window, rate.map(|(_, rate)| rate), &shares, policy)?;
+        let cost = match settlement.cost {
+            None => None,
+            Some(cost) => Some(cost.to_i64().map_err(LedgerError::from)?),
+        };
+        let id = self
+            .insert(
+                &window,
+                idle,
+                cost,
+                rate.map(|(id, _)| number::rate(*id)),
+                now,
+            )
+            .await?;
+
+        let mut rollups = Rollups::default();
+        let mut rows = Vec::with_capacity(settlement.lines.len());
+        for line in &settlement.lines {
+            let row = LineRow::new(self.names, line, Some(id))?;
+            rollups.line(&row);
+            rows.push(row);
+        }
+        // The lines of attempts come first and in their order.
+        for (attempt, line) in waiting.iter().zip(&rows) {
+            let (_, _, _, finished, purpose, tenant, scenario, expert, principal) = attempt;
+            let place = Place {
+                tenant: *tenant,
+                scenario: *scenario,
+                expert: *expert,
+            };
+            rollups.settled(*finished, place, *purpose, line.amount.is_some());
+            if let Some(amount) = line.amount {
+                rollups.spend(*finished, *tenant, principal.unwrap_or(NONE), amount);
+            }
+        }
+        LINES.upsert(self.connection, &rows, LineRow::bind).await?;
+        rollups.write(self.connection).await?;
+        self.mark(id, to).await?;
+        let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+        Ok(Some((count(waiting.len()), count(rows.len()))))
+    }
+
+    /// The intervals that wait, as one window, with its idle time.
+    async fn window(&mut self) -> Result<Option<(PoolWindow, i64)>, StoreError> {
+        let sums: Sums = sqlx::query_as(
+            "SELECT MIN(from_at), MAX(to_at), SUM(provisioned), SUM(busy), SUM(load), SUM(idle)
+                 FROM intervals WHERE pool = ? AND bucket = ? AND pool_window IS NULL",
+        )
+        .bind(self.pool)
+        .bind(self.bucket)
+        .fetch_one(&mut *self.connection)
+        .await?;
+        let (Some(from), Some(to), Some(provisioned), Some(busy), Some(load), Some(idle)) = sums
+        else {
+            return Ok(None);
+        };
+        let by_expert: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT names.text, SUM(interval_loads.load) FROM intervals
+             JOIN interval_loads ON interval_loads.interval = intervals.id
+             JOIN names ON names.id = interval_loads.expert
+             WHERE pool = ? AND bucket = ? AND pool_window IS NULL GROUP BY names.text",
+        )
+        .bind(self.pool)
+        .bind(self.bucket)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        let nanos = |ns: i64| Nanos::new(number::unsigned(ns));
+        let mut loads = BTreeMap::new();
+        let mut left = nanos(load);
+        for (expert, ns) in by_expert {
+            // Never more than the worker's own total.
+            let part = nanos(ns).min(left);
+            left = left.saturating_sub(part);
+            loads.insert(Some(names::parse(&expert, ExpertId::new)?), part);
+        }
+        loads.insert(None, left);
+        let key = WindowKey {
+            pool: self.pool_id.clone(),
+            from: Timestamp::from_unix_nanos(from),
+            to: Timestamp::from_unix_nanos(to),
+        };
+        let window = PoolWindow {
+            key,
+            provisioned: nanos(provisioned),
+            busy: nanos(busy),
+            load: loads,
+        };
+        Ok(Some((window, idle)))
+    }
+
+    async fn waiting(&mut self, to: Timestamp) -> Result<Vec<Waiting>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT attempts.attempt, attempts.request, attempts.device, attempts.finished,
+                 attempts.purpose, attempts.tenant, attempts.scenario, attempts.expert,
+                 requests.principal
+             FROM attempts LEFT JOIN requests ON requests.request = attempts.request
+             WHERE attempts.host = ? AND attempts.pool_window IS NULL AND attempts.finished <= ?",
+        )
+        .bind(self.pool)
+        .bind(to.unix_nanos())
+        .fetch_all(&mut *self.connection)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn share(&mut self, attempt: &Waiting) -> Result<DeviceShare, StoreError> {
+        let (id, request, device, _, purpose, tenant, scenario, expert, _) = attempt;
+        let uuid =
+            |bytes: &[u8]| Uuid::from_slice(bytes).map_err(|_| StoreError::Damaged("attempt id"));
+        Ok(DeviceShare {
+            attempt: AttemptId::from_uuid(uuid(id)?),
+            request: RequestId::from_uuid(uuid(request)?),
+            tenant: self.id(*tenant, TenantId::new).await?,
+            scenario: self.id(*scenario, ScenarioId::new).await?,
+            expert: self.id(*expert, ExpertId::new).await?,
+            purpose: purpose_from(*purpose)?,
+            device: device.map(|ns| Nanos::new(number::unsigned(ns))),
+        })
+    }
+
+    /// The id behind a number.
+    async fn id<T>(
+        &mut self,
+        number: i64,
+        new: fn(&str) -> Result<T, IdError>,
+    ) -> Result<T, StoreError> {
+        if let Some(text) = self.texts.get(&number) {
+            return names::parse(text, new);
+        }
+        let (text,): (String,) = sqlx::query_as("SELECT text FROM names WHERE id = ?")
+            .bind(number)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        self.names.intern(self.connection, &text).await?;
+        let id = names::parse(&text, new)?;
+        self.texts.insert(number, text);
+        Ok(id)
+    }
+
+    async fn insert(
+        &mut self,
+        window: &PoolWindow,
+        idle: i64,
+        cost: Option<i64>,
+        rate: Option<i64>,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let load: Nanos = window.load.values().copied().sum();
+        let (id,): (i64,) = sqlx::query_as(
+            "INSERT INTO pool_windows (pool, bucket, from_at, to_at, provisioned, busy, load, idle,
+                 cost, rate, closed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        )
+        .bind(self.pool)
+        .bind(self.bucket)
+        .bind(window.key.from.unix_nanos())
+        .bind(window.key.to.unix_nanos())
+        .bind(number::signed(window.provisioned.get()))
+        .bind(number::signed(window.busy.get()))
+        .bind(number::signed(load.get()))
+        .bind(idle)
+        .bind(cost)
+        .bind(rate)
+        .bind(now.unix_nanos())
+        .fetch_one(&mut *self.connection)
+        .await?;
+        Ok(id)
+    }
+
+    async fn mark(&mut self, window: i64, to: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE attempts SET pool_window = ?
+             WHERE host = ? AND pool_window IS NULL AND finished <= ?",
+        )
+        .bind(window)
+        .bind(self.pool)
+        .bind(to.unix_nanos())
+        .execute(&mut *self.connection)
+        .await?;
+        sqlx::query(
+            "UPDATE intervals SET pool_window = ?
+             WHERE pool = ? AND bucket = ? AND pool_window IS NULL",
+        )
+        .bind(window)
+        .bind(self.pool)
+        .bind(self.bucket)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! The proof of the books: every sum is made again from its rows and compared.
+
+use std::collections::BTreeMap;
+
+use ledger::Price;
+use sqlx::{Acquire, SqliteConnection};
+use units::{Nanos, Pico};
+
+use super::number;
+use crate::{StoreError, VerifyReport};
+
+/// Sentences kept at most; the first ones say enough.
+const MOST: usize = 100;
+
+pub(super) async fn books(reader: &mut SqliteConnection) -> Result<VerifyReport, StoreError> {
+    let mut view = reader.begin().await?;
+    let mut report = VerifyReport::default();
+    counts(&mut view, &mut report).await?;
+    windows(&mut view, &mut report).await?;
+    for (about, sql) in CHECKS {
+        let (wrong,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *view).await?;
+        if wrong != 0 {
+            broken(&mut report, format!("{wrong} {about}"));
+        }
+    }
+    Ok(report)
+}
+
+fn broken(report: &mut VerifyReport, sentence: String) {
+    if report.breaks.len() < MOST {
+        report.breaks.push(sentence);
+    }
+}
+
+async fn counts(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let (requests, attempts, pending, orphans, lines, unknown): (i64, i64, i64, i64, i64, i64) =
+        sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM attempts),
+                 (SELECT COUNT(*) FROM attempts WHERE pool_window IS NULL),
+                 (SELECT COUNT(*) FROM attempts
+                  WHERE NOT EXISTS (SELECT 1 FROM requests WHERE requests.request = attempts.request)),
+                 (SELECT COUNT(*) FROM lines), (SELECT COUNT(*) FROM lines WHERE amount IS NULL)",
+        )
+        .fetch_one(view)
+        .await?;
+    let count = number::unsigned;
+    report.requests = count(requests);
+    report.attempts = count(attempts);
+    report.pending = count(pending);
+    report.orphans = count(orphans);
+    report.lines = count(lines);
+    report.unknown = count(unknown);
+    Ok(())
+}
+
+/// Per window: the sum of the lines and of the idle lines among them.
+type Sums = BTreeMap<i64, (Pico, Pico)>;
+
+/// A window: its number, bill and provisioned time, and its rate's price per so many ns.
+type Window = (i64, Option<i64>, i64, Option<i64>, Option<i64>);
+
+async fn windows(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT pool_window,
+             COALESCE(SUM(amount / 1000000), 0), COALESCE(SUM(amount % 1000000), 0),
+             COALESCE(SUM(CASE WHEN meter = 3 THEN amount / 1000000 END), 0),
+             COALESCE(SUM(CASE WHEN meter = 3 THEN amount % 1000000 END), 0)
+         FROM lines WHERE pool_window IS NOT NULL GROUP BY pool_window",
+    )
+    .fetch_all(&mut *view)
+    .await?;
+    let halves = number::halves;
+    let mut sums: Sums = rows
+        .into_iter()
+        .map(|(id, a, b, c, d)| (id, (halves(a, b), halves(c, d))))
+        .collect();
+    let rows: Vec<Window> = sqlx::query_as(
+        "SELECT pool_windows.id, cost, provisioned, rates.pico, rates.per
+         FROM pool_windows LEFT JOIN rates ON rates.rate = pool_windows.rate",
+    )
+    .fetch_all(view)
+    .await?;
+    for (id, cost, provisioned, pico, per) in rows {
+        report.windows += 1;
+        let cost = cost.map(|cost| Pico::new(cost.into()));
+        let (lines, idle) = sums.remove(&id).unwrap_or_default();
+        if lines != cost.unwrap_or(Pico::ZERO) {
+            broken(
+                report,
+                format!("window {id}: its lines sum to {lines}, its bill is {cost:?}"),
+            );
+        }
+        let price = pico
+            .zip(per)
+            .and_then(|(pico, per)| Price::new(Pico::new(pico.into()), number::unsigned(per)).ok());
+        let bill = match price {
+            None => None,
+            Some(price) => Some(price.of_time(Nanos::new(number::unsigned(provisioned)))?),
+        };
+        if bill != cost {
+            broken(
+                report,
+                format!("window {id}: its bill is {cost:?}, time at its rate is {bill:?}"),
+            );
+        }
+        let all = [report.pool_cost, cost.unwrap_or(Pico::ZERO)];
+        report.pool_cost = all.into_iter().sum();
+        report.pool_idle = [report.pool_idle, idle].into_iter().sum();
+        let used = lines.checked_sub(idle).map_err(ledger::LedgerError::from)?;
+        report.pool_used = [report.pool_used, used].into_iter().sum();
+    }
+    for id in sums.into_keys() {
+        broken(report, format!("window {id} has lines and does not exist"));
+    }
+    Ok(())
+}
+
+/// Each counts what does not hold.
+const CHECKS: [(&str, &str); 11] = [
+    (
+        "windows whose busy, load and idle time is not their provisioned time",
+        "SELECT COUNT(*) FROM pool_windows WHERE busy + load + idle <> provisioned",
+    ),
+    (
+        "windows that are not the sum of their intervals",
+        "SELECT COUNT(*) FROM pool_windows LEFT JOIN (
+             SELECT pool_window AS id, SUM(provisioned) AS provisioned, SUM(busy) AS busy
+             FROM intervals GROUP BY pool_window) AS parts ON parts.id = pool_windows.id
+         WHERE parts.provisioned IS NOT pool_windows.provisioned OR parts.busy IS NOT pool_windows.busy",
+    ),
+    (
+        "attempts without their lines, or with too many",
+        "SELECT COUNT(*) FROM attempts LEFT JOIN (
+             SELECT attempt, COUNT(*) AS lines, MIN(pool_window) AS pool_window FROM lines
+             WHERE attempt IS NOT NULL GROUP BY attempt) AS posted ON posted.attempt = attempts.attempt
+         WHERE CASE
+             WHEN attempts.pool_window IS NULL THEN posted.lines IS NOT NULL
+             WHEN attempts.pool_window = 0 THEN COALESCE(posted.lines, 0) < 2
+             ELSE posted.lines IS NOT 1 OR posted.pool_window IS NOT attempts.pool_window END",
+    ),
+    (
+        "lines of attempts that do not exist",
+        "SELECT COUNT(*) FROM lines WHERE attempt IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.attempt = lines.attempt)",
+    ),
+    (
+        "lines with an amount and without a rate that is on record",
+        "SELECT COUNT(*) FROM lines WHERE amount IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM rates WHERE rates.rate = lines.rate)",
+    ),
+    (
+        "rollups of requests that are not their rows",
+        "WITH made AS (
+             SELECT started / 900000000000 AS bucket, tenant, scenario, expert, COUNT(*) AS requests,
+                 SUM(status >= 400) AS errors, SUM(total / 1000) AS total, SUM(overhead / 1000) AS overhead
+             FROM requests GROUP BY 1, 2, 3, 4),
+         kept AS (SELECT bucket, tenant, scenario, expert, requests, errors, total, overhead
+             FROM request_rollups)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+    (
+        "latency rollups that do not count every request",
+        "WITH made AS (SELECT bucket, tenant, scenario, expert, SUM(requests) AS requests
+             FROM latency_rollups GROUP BY 1, 2, 3, 4),
+         kept AS (SELECT bucket, tenant, scenario, expert, requests FROM request_rollups)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+    (
+        "rollups of attempts that are not their rows",
+        "WITH gaps AS (SELECT attempt, SUM(amount IS NULL) AS gaps FROM lines
+             WHERE attempt IS NOT NULL GROUP BY attempt),
+         made AS (
+             SELECT finished / 900000000000 AS bucket, tenant, scenario, expert, purpose,
+                 COUNT(*) AS attempts, SUM(ending <> 1) AS failed,
+                 COUNT(CASE WHEN gaps.gaps = 0 THEN 1 END) AS known,
+                 COUNT(CASE WHEN gaps.gaps > 0 THEN 1 END) AS unknown,
+                 SUM(COALESCE(input_uncached + COALESCE(cache_read, 0) + COALESCE(cache_write, 0), 0)),
+                 SUM(COALESCE(output_text + COALESCE(output_reasoning, 0), 0))
+             FROM attempts LEFT JOIN gaps ON gaps.attempt = attempts.attempt GROUP BY 1, 2, 3, 4, 5),
+         kept AS (SELECT bucket, tenant, scenario, expert, purpose, attempts, failed, known, unknown,
+             input, output FROM attempt_rollups)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+    (
+        "rollups of cost that are not their lines",
+        "WITH made AS (
+             SELECT bucket, tenant, scenario, expert, purpose, meter, COUNT(*) AS lines,
+                 SUM(amount IS NULL) AS unknown, COALESCE(SUM(quantity), 0) AS quantity,
+                 COALESCE(SUM(amount), 0) AS amount
+             FROM lines GROUP BY 1, 2, 3, 4, 5, 6),
+         kept AS (SELECT bucket, tenant, scenario, expert, purpose, meter, lines, unknown, quantity,
+             amount FROM cost_rollups)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+    (
+        "rollups of outcomes that are not their rows",
+        "WITH made AS (
+             SELECT started / 900000000000 AS bucket, tenant, scenario, expert, source,
+                 COUNT(*) AS outcomes, SUM(score) AS score
+             FROM outcomes JOIN requests ON requests.request = outcomes.request
+             WHERE counts = 1 GROUP BY 1, 2, 3, 4, 5),
+         kept AS (SELECT bucket, tenant, scenario, expert, source, outcomes, score
+             FROM outcome_rollups WHERE outcomes <> 0 OR score <> 0)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+    (
+        "tenants whose spending in a month is not the sum of their lines",
+        "WITH made AS (
+             SELECT CAST(strftime('%s', finished / 1000000000, 'unixepoch', 'start of month') AS INTEGER)
+                     * 1000000000 AS month, attempts.tenant AS tenant, SUM(amount) AS amount
+             FROM lines JOIN attempts ON attempts.attempt = lines.attempt
+             WHERE amount IS NOT NULL GROUP BY 1, 2),
+         kept AS (SELECT month, tenant, SUM(amount) AS amount FROM spend_rollups GROUP BY 1, 2)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+    ),
+];
