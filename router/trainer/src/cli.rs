@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{evaluate, expert};
+
+/// Trains and measures experts.
+#[derive(Debug, Parser)]
+#[command(name = "moegate-train", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train an expert by a recipe and write its folder.
+    Expert(expert::Args),
+    /// Rewrite the texts of an expert's card (name, summary, titles, answers) from its recipe, without training.
+    Card(expert::CardArgs),
+    /// Measure something on labelled data.
+    #[command(subcommand)]
+    Eval(Eval),
+}
+
+#[derive(Debug, Subcommand)]
+enum Eval {
+    /// Measure one task of an expert's folder; prints one JSON line.
+    Expert(evaluate::Args),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Expert(args) => expert::run(&args),
+            Command::Card(args) => expert::rewrite_card(&args),
+            Command::Eval(Eval::Expert(args)) => evaluate::run(&args),
+        }
+    }
+}
+
+/// Tells the person at the terminal a line, on stderr; a closed stderr is no reason to stop.
+pub fn say(line: &str) {
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,186 @@
+//! Writing a trained expert's folder: complete or not at all.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use expert_card::{DataSource, ExpertCard, ExpertKind, Limits, Provenance, StoredType, Task};
+use models::{Weights, write_network};
+use serde_json::Value;
+
+use crate::answers::Answers;
+use crate::base;
+use crate::data::TaskData;
+use crate::recipe::Recipe;
+use crate::student::Student;
+
+/// The report's name inside an expert's folder.
+pub const REPORT_FILE: &str = "report.json";
+
+/// A folder being written beside its place; dropped unfinished, it goes away.
+#[derive(Debug)]
+pub struct Draft {
+    folder: PathBuf,
+    place: PathBuf,
+}
+
+impl Draft {
+    /// Makes an empty folder beside `place`, which must be a path with a name.
+    pub fn new(place: &Path) -> Result<Self> {
+        let folder = beside(place, "draft")?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        Ok(Self {
+            folder,
+            place: place.to_path_buf(),
+        })
+    }
+
+    /// The folder to write into.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts the folder in its place; what was there goes away once the new one is there.
+    pub fn finish(self) -> Result<()> {
+        let old = beside(&self.place, "old")?;
+        if self.place.exists() {
+            std::fs::rename(&self.place, &old)?;
+        }
+        std::fs::rename(&self.folder, &self.place)
+            .with_context(|| format!("{}", self.place.display()))?;
+        if old.exists() {
+            std::fs::remove_dir_all(&old)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left; before, a failed run leaves no half expert. Neither can be mended here.
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn beside(place: &Path, what: &str) -> Result<PathBuf> {
+    let name = place
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("--out needs a name")?;
+    Ok(place.with_file_name(format!(".{name}.{what}-{}", std::process::id())))
+}
+
+/// What is known of a task before its quality is.
+#[derive(Debug, Clone, Copy)]
+pub struct Calibration {
+    /// The temperature of its logits.
+    pub temperature: f64,
+    /// The threshold below which it rejects.
+    pub reject_threshold: Option<f64>,
+}
+
+/// Writes the network as fp16 and a card without quality. Returns the card.
+pub fn write(
+    folder: &Path,
+    student: &Student,
+    tokenizer_json: &str,
+    recipe: &Recipe,
+    tasks: &[(Answers, TaskData, Calibration)],
+) -> Result<ExpertCard> {
+    let weights = Weights::of(student.variables.variables(), Path::new("student"));
+    let architecture = write_network(
+        folder,
+        &student.config,
+        tokenizer_json,
+        &weights,
+        StoredType::F16,
+    )?;
+    let data = recipe
+        .tasks
+        .iter()
+        .zip(tasks)
+        .map(|(task, (_, data, _))| DataSource {
+            name: task.source.name.clone(),
+            licence: task.source.licence.clone(),
+            sha256: data.sha256.clone(),
+            rows: data.train.len(),
+        });
+    let card = ExpertCard {
+        schema: expert_card::SCHEMA,
+        id: recipe.id.clone(),
+        version: recipe.version.clone(),
+        name: recipe.name.clone(),
+        domain: recipe.domain.clone(),
+        kind: ExpertKind::Model,
+        summary: recipe.summary.clone(),
+        licence: recipe.licence.clone(),
+        limits: Limits {
+            context_tokens: recipe.student.context_tokens,
+        },
+        architecture: Some(architecture),
+        provenance: Some(Provenance {
+            base: base::NAME.into(),
+            base_licence: base::LICENCE.into(),
+            recipe: recipe.in_one_line(),
+            seed: recipe.seed,
+            data: data.collect(),
+        }),
+        tasks: recipe
+            .tasks
+            .iter()
+            .zip(tasks)
+            .map(|(task, (answers, _, calibration))| Task {
+                id: task.id.clone(),
+                title: task.title.clone(),
+                temperature: calibration.temperature,
+                reject_threshold: calibration.reject_threshold,
+                out_of_scope_label: task.out_of_scope_label.clone(),
+                out_of_scope_answer: answers.out_of_scope.clone(),
+                quality: None,
+                labels: answers.labels.clone(),
+            })
+            .collect(),
+    };
+    card.write(folder)?;
+    Ok(card)
+}
+
+/// Writes the report.
+pub fn write_report(folder: &Path, report: &Value) -> Result<()> {
+    let path = folder.join(REPORT_FILE);
+    let text = serde_json::to_string_pretty(report)? + "\n";
+    std::fs::write(&path, text).with_context(|| format!("{}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Draft;
+
+    #[test]
+    fn a_draft_takes_its_place_or_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("expert");
+        let names = || {
+            let mut names: Vec<_> = std::fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        for text in ["first", "second"] {
+            let draft = Draft::new(&place).unwrap();
+            std::fs::write(draft.folder().join("file"), text).unwrap();
+            draft.finish().unwrap();
+            assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), text);
+            assert_eq!(names(), ["expert"]);
+        }
+        let draft = Draft::new(&place).unwrap();
+        std::fs::write(draft.folder().join("file"), "third").unwrap();
+        drop(draft);
+        assert_eq!(names(), ["expert"]);
+        assert_eq!(
+            std::fs::read_to_string(place.join("file")).unwrap(),
+            "second"
+        );
+    }
+}

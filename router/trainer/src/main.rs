@@ -1,0 +1,15 @@
+//! `moegate-train`: reads the command line and runs one command of the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match trainer::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            trainer::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
