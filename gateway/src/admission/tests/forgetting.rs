@@ -58,3 +58,18 @@ fn memory_is_bounded_by_who_called_lately() {
         );
     }
 }
+
+#[test]
+fn the_sweep_keeps_what_a_request_has_just_looked_up() {
+    let admission = of_tenant(Limits::NONE);
+    let looked_up = admission.key_scope(&tenant("a"), &key("k"), at(0));
+    admission.sweep(at(0));
+    let again = admission.key_scope(&tenant("a"), &key("k"), at(0));
+    assert!(
+        Arc::ptr_eq(&looked_up, &again),
+        "two states of one key would let in twice as much"
+    );
+    drop((looked_up, again));
+    admission.sweep(at(0));
+    assert_eq!(admission.scopes(), 0);
+}

@@ -65,6 +65,10 @@ fn a_key_set_without_a_usable_key_is_refused() {
     let signer = edwards("ed-1");
     let mut encryption = signer.jwk();
     encryption["use"] = json!("enc");
+    // Without its `alg`, only the kind of the key says what it may verify.
+    let mut other_kind = elliptic("ec").jwk();
+    other_kind.as_object_mut().unwrap().remove("alg");
+    let shared = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "o"});
     let nameless = Signer {
         kid: None,
         ..edwards("x")
@@ -75,6 +79,8 @@ fn a_key_set_without_a_usable_key_is_refused() {
         vec![encryption],
         vec![nameless],
         vec![elliptic("ec").jwk()],
+        vec![other_kind],
+        vec![shared],
         vec![signer.jwk(), signer.jwk()],
     ] {
         let refused = JwtIssuer::new(folder.public_issuer("EdDSA", &keys));
