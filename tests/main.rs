@@ -10,4 +10,10 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod demo;
+mod kill;
+mod limits;
+mod official_sdk;
+mod streams;
 mod traffic;

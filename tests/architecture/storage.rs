@@ -50,6 +50,25 @@ fn only_the_store_links_a_database_driver() {
     assert_none("database drivers outside the store", &breaks);
 }
 
+#[test]
+fn one_place_of_the_gateway_writes_the_ledger() {
+    let mut writers = Vec::new();
+    for source in tree::shipped(&["gateway/", "router/", "bench/"]) {
+        let lines = source.lexed.lines_with("journal.append(");
+        writers.extend(lines.map(|_| source.path.as_str()));
+    }
+    assert_eq!(
+        writers,
+        ["gateway/src/recorder.rs"],
+        "who appends to the journal"
+    );
+}
+
+/// The store, and the tests of this test.
+fn holds_sql(path: &str) -> bool {
+    path.starts_with(STORE) || path.starts_with("tests/architecture/")
+}
+
 /// True for a text that reads as a statement: its keywords stand in capitals, as in all our SQL.
 fn is_sql(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,7 +1,19 @@
 //! What the whole-system tests share: starting the built binaries on free ports and talking to them.
 //! It must not know how any crate works inside; it sees the system as a client and an operator do.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a harness fails its test by panicking and explains itself on the terminal"
+)]
 
+pub mod binaries;
+pub mod books;
+pub mod http;
+pub mod mock;
 pub mod sdk;
+pub mod system;
+pub mod workers;
 
 use std::path::PathBuf;
 
