@@ -39,7 +39,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ),
     ("trainer", &["expert-card", "models", "router", "units"]),
     ("bench", &["openai-api", "units"]),
-    ("tests", &[]),
+    ("tests", &["ledger", "ledger-store", "units"]),
 ];
 
 /// What a crate's own tests and benches may use besides: the mock upstream, and whatever a crate
