@@ -48,7 +48,7 @@ mod tests {
         let mut random = StdRng::seed_from_u64(SEED);
         let lengths = vec![(0..1_000).map(|i| i % 97).collect::<Vec<_>>(), vec![3; 10]];
         let steps = shuffle(&lengths, 16, &mut random);
-        let mut seen = vec![vec![0; 1_000], vec![0; 10]];
+        let mut seen = [vec![0; 1_000], vec![0; 10]];
         let mut spread = 0;
         for step in &steps {
             assert!((1..=16).contains(&step.rows.len()));
