@@ -5,9 +5,9 @@ use std::io::Write;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{evaluate, expert};
+use crate::{evaluate, expert, gate};
 
-/// Trains and measures experts.
+/// Trains and measures experts and the gate.
 #[derive(Debug, Parser)]
 #[command(name = "moegate-train", version)]
 pub struct Cli {
@@ -21,6 +21,8 @@ enum Command {
     Expert(expert::Args),
     /// Rewrite the texts of an expert's card (name, summary, titles, answers) from its recipe, without training.
     Card(expert::CardArgs),
+    /// Train the gate.
+    Gate(gate::Args),
     /// Measure something on labelled data.
     #[command(subcommand)]
     Eval(Eval),
@@ -38,6 +40,7 @@ impl Cli {
         match self.command {
             Command::Expert(args) => expert::run(&args),
             Command::Card(args) => expert::rewrite_card(&args),
+            Command::Gate(args) => gate::run(&args),
             Command::Eval(Eval::Expert(args)) => evaluate::run(&args),
         }
     }

@@ -1,4 +1,4 @@
-//! Trains what Moegate ships: distilled experts from labelled text, with their cards and reports.
+//! Trains what Moegate ships: distilled experts from labelled text, with their cards and reports, and the gate.
 //! It must not know the gateway, workers, tenants or money; it reads files and writes files.
 //!
 //! One run of `moegate-train expert` goes down this list: [`recipe`] says what to make, [`data`] reads the rows,
@@ -14,6 +14,7 @@ pub mod data;
 pub mod evaluate;
 pub mod expert;
 pub mod export;
+pub mod gate;
 pub mod metrics;
 pub mod recipe;
 pub mod schedule;

@@ -1,0 +1,74 @@
+//! Noisy copies of a text, so that the gate learns to read them: typing errors, lost case, a system message before it.
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+/// System messages that say nothing about the domain.
+const SYSTEMS: [&str; 5] = [
+    "You are a helpful assistant.",
+    "Answer briefly and politely. Reply in JSON.",
+    "You are a classifier. Choose the best label and return it.",
+    "Be concise. If you are not sure, say so.",
+    "You work for our company and help its staff and its customers.",
+];
+
+/// A text with about one typing error in each of `share` of its words: a letter swapped, dropped, doubled or replaced.
+pub fn typos(text: &str, share: f64, rng: &mut StdRng) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 {
+            out.push(' ');
+        }
+        let letters: Vec<char> = word.chars().collect();
+        if letters.len() < 3 || !rng.random_bool(share) {
+            out.push_str(word);
+            continue;
+        }
+        let place = rng.random_range(0..letters.len() - 1);
+        let kind = rng.random_range(0..4);
+        for (index, letter) in letters.iter().enumerate() {
+            match (kind, index == place, index == place + 1) {
+                (0, true, _) => out.extend(letters.get(place + 1)),
+                (0, _, true) => out.extend(letters.get(place)),
+                (1, true, _) => {}
+                (2, true, _) => out.extend([*letter, *letter]),
+                (3, true, _) => out.push(char::from(rng.random_range(b'a'..=b'z'))),
+                _ => out.push(*letter),
+            }
+        }
+    }
+    out
+}
+
+/// A copy for one pass: some with typing errors, some in lower or upper case, some without their last part.
+pub fn copy(text: &str, rng: &mut StdRng) -> String {
+    let mut copy = match rng.random_range(0..10) {
+        0..3 => typos(text, 0.15, rng),
+        3 => text.to_lowercase(),
+        4 if text.len() < 200 => text.to_uppercase(),
+        _ => text.to_owned(),
+    };
+    if copy.len() > 300 && rng.random_bool(0.3) {
+        let keep = rng.random_range(0.3..1.0);
+        let letters = copy.chars().count();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a small count"
+        )]
+        let keep = (letters as f64 * keep) as usize;
+        copy = copy.chars().take(keep).collect();
+    }
+    copy
+}
+
+/// A system message for some copies.
+pub fn system(rng: &mut StdRng) -> Option<&'static str> {
+    if rng.random_bool(0.3) {
+        SYSTEMS.choose(rng).copied()
+    } else {
+        None
+    }
+}
