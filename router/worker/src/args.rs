@@ -1,0 +1,154 @@
+//! The command line, parsed into what cannot be wrong.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::batch::BatchLimits;
+use crate::scheduler::Limits;
+use crate::serve::WorkerConfig;
+
+/// Hosts model experts on one device.
+#[derive(Debug, Parser)]
+#[command(name = "moegate-worker", version)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer for experts over the OpenAI API.
+    Serve(ServeArgs),
+}
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Folder of an expert; may be given several times.
+    #[arg(long = "expert", required = true, num_args = 1.., value_name = "DIR")]
+    pub experts: Vec<PathBuf>,
+    /// Where to compute: `auto`, `cpu` or `cuda:N`.
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Address to listen on; port 0 takes a free one, which is printed.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Memory for the weights of experts, in MiB; the least recently used make room.
+    #[arg(long, default_value = "1024", value_name = "N")]
+    pub memory_mb: NonZeroUsize,
+    /// Requests that may wait.
+    #[arg(long, default_value = "256", value_name = "N")]
+    pub queue: NonZeroUsize,
+    /// Most requests computed in one step.
+    #[arg(long, default_value = "32", value_name = "N")]
+    pub max_batch: NonZeroUsize,
+    /// Threads that compute on a CPU; by default as many as libtorch takes.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Most seconds to finish what has begun after SIGTERM.
+    #[arg(long, default_value = "30", value_name = "N")]
+    pub drain_seconds: u64,
+    /// Stop when stdin closes, as it does when the parent process ends.
+    #[arg(long)]
+    pub exit_with_parent: bool,
+}
+
+/// Largest body of a request, in bytes: an encoder's context is far smaller.
+const BODY_BYTES: usize = 4 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
+
+impl ServeArgs {
+    /// The options as a worker's configuration.
+    pub fn config(&self) -> WorkerConfig {
+        let memory = u64::try_from(self.memory_mb.get()).unwrap_or(u64::MAX);
+        WorkerConfig {
+            experts: self.experts.clone(),
+            device: self.device,
+            listen: self.listen,
+            limits: Limits {
+                queue: self.queue.get(),
+                batch: BatchLimits::of_members(self.max_batch.get()),
+                memory_bytes: memory.saturating_mul(MIB),
+            },
+            threads: self.threads,
+            body_bytes: BODY_BYTES,
+            drain: Duration::from_secs(self.drain_seconds),
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The first GPU where there is one, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU of that index.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok().map(Self::Cuda))
+                .ok_or_else(|| "expected `auto`, `cpu` or `cuda:N`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_parsed_and_shown_alike() {
+        for text in ["auto", "cpu", "cuda:0", "cuda:7"] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
+        for text in ["", "gpu", "cuda:", "cuda:-1", "cuda:x"] {
+            assert!(text.parse::<DeviceChoice>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn options_have_defaults_and_bounds() {
+        let parse = |more: &[&str]| {
+            let words = ["moegate-worker", "serve"].iter().chain(more);
+            Args::try_parse_from(words)
+        };
+        let Command::Serve(args) = parse(&["--expert", "a", "--expert", "b"]).unwrap().command;
+        let config = args.config();
+        assert_eq!(config.experts.len(), 2);
+        assert_eq!(config.limits.memory_bytes, 1 << 30);
+        assert!(config.listen.ip().is_loopback());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--expert", "a", "--queue", "0"]).is_err());
+        assert!(parse(&["--expert", "a", "--memory-mb", "0"]).is_err());
+    }
+}

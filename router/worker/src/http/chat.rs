@@ -1,0 +1,349 @@
+//! `POST /v1/chat/completions`: one request, from its bytes to its answer's frames.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use models::Encoded;
+use openai_api::{
+    ChatChunk, ChatRequest, ChatResponse, Choice, ChunkChoice, Delta, FinishReason, Logprobs,
+    ResponseMessage, Usage, sse,
+};
+use units::{AttemptStatus, Nanos, Receipt};
+
+use super::App;
+use super::answer_body::AnswerBody;
+use super::attempt::Attempt;
+use super::refused::{self, Refused};
+use crate::answer::{self, Form, Verdict};
+use crate::engine::{EngineError, Slot};
+use crate::job::Done;
+use crate::roster::Hosted;
+
+/// How long the body of a request may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// Texts above this are encoded off the server's threads, in bytes.
+const LONG_TEXT: usize = 8 * 1024;
+/// Pieces a streamed content comes in.
+const PIECES: usize = 4;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(crate) async fn complete(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let arrived = app.clock.monotonic();
+    let attempt = Attempt::read(&headers, app.ids.as_ref())?;
+    let body = read_body(body, &headers, app.body_bytes).await?;
+    let request = ChatRequest::parse(&body)?;
+    let (slot, hosted) = app
+        .roster
+        .find(&request.model)
+        .ok_or_else(|| refused::no_such_model(&request.model))?;
+    let input = encode(&app, slot, hosted, &request).await?;
+    let prompt = u64::try_from(input.ids.len()).unwrap_or(u64::MAX);
+    let done = compute(&app, slot, input, attempt.remaining, arrived).await?;
+    let paper = Paper {
+        app: &app,
+        hosted,
+        request: &request,
+        attempt: &attempt,
+        arrived,
+        prompt,
+    };
+    let mut response = paper.answer(done)?;
+    if let Some(id) = attempt.request.clone() {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(response)
+}
+
+async fn read_body(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes, Refused> {
+    let too_large = || {
+        let message = format!("the body is larger than {most} bytes");
+        refused::body(413, "body_too_large", message)
+    };
+    let declared = headers.get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| usize::try_from(length).map_or(true, |l| l > most)) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(refused::body(400, "body_broken", "the body broke off")),
+        Err(_) => Err(refused::body(408, "body_slow", "the body came too slowly")),
+    }
+}
+
+/// The tokens of what an encoder expert reads: the last message of the user.
+async fn encode(
+    app: &App,
+    slot: Slot,
+    hosted: &Hosted,
+    request: &ChatRequest,
+) -> Result<Encoded, Refused> {
+    let text = request.last_user_text();
+    if text.trim().is_empty() {
+        let message = "the last message of the user must have text";
+        return Err(refused::wrong("invalid_value", "messages", message));
+    }
+    let task = request.metadata("task");
+    if let Some(id) = task.filter(|id| hosted.card.task(id).is_none()) {
+        let tasks: Vec<&str> = hosted.card.tasks.iter().map(|t| t.id.as_str()).collect();
+        let (expert, tasks) = (&hosted.card.id, tasks.join(", "));
+        let message = format!("{expert} has no task {id:?}; it has: {tasks}");
+        return Err(refused::wrong("task_not_found", "metadata.task", message));
+    }
+    let Some(tokenizer) = hosted.tokenizer() else {
+        app.scheduler.refuse();
+        return Err(refused::unavailable(app.scheduler.want(slot)));
+    };
+    let failed = |_: EngineError| refused::broken("the text could not be encoded");
+    if text.len() <= LONG_TEXT {
+        return tokenizer.encode(&text, task).map_err(failed);
+    }
+    let (text, task) = (text.into_owned(), task.map(str::to_owned));
+    let tokenizer = tokenizer.clone();
+    let encoding =
+        tokio::task::spawn_blocking(move || tokenizer.encode(&text, task.as_deref())).await;
+    encoding
+        .map_err(|_| refused::broken("the text could not be encoded"))?
+        .map_err(failed)
+}
+
+/// Waits for the device's answer, at most until the deadline. Dropped with the connection, which
+/// cancels the request.
+async fn compute(
+    app: &App,
+    slot: Slot,
+    input: Encoded,
+    remaining: Option<Duration>,
+    arrived: Nanos,
+) -> Result<Done, Refused> {
+    let deadline = remaining.map(|left| arrived.saturating_add(Nanos::from_duration(left)));
+    let ticket = app.scheduler.submit(slot, input, deadline)?;
+    let reply = match deadline {
+        None => ticket.await,
+        Some(deadline) => {
+            let left = deadline.saturating_sub(app.clock.monotonic());
+            match tokio::time::timeout(left.to_duration(), ticket).await {
+                Ok(reply) => reply,
+                Err(_) => return Err(refused::late()),
+            }
+        }
+    };
+    Ok(reply.map_err(|_| refused::broken("the device thread has ended"))??)
+}
+
+/// Everything an answer is written from.
+struct Paper<'a> {
+    app: &'a App,
+    hosted: &'a Hosted,
+    request: &'a ChatRequest,
+    attempt: &'a Attempt,
+    arrived: Nanos,
+    prompt: u64,
+}
+
+/// What all chunks of an answer, or the whole answer, say alike.
+#[derive(Clone)]
+struct Head {
+    id: String,
+    created: i64,
+    model: String,
+    fingerprint: String,
+}
+
+impl Paper<'_> {
+    fn answer(&self, done: Done) -> Result<Response, Refused> {
+        let misfit = || refused::broken("the expert's answer does not fit its card");
+        let verdict = Verdict::of(self.hosted, &done.outcome).ok_or_else(misfit)?;
+        let content = verdict
+            .content(Form::of(self.request))
+            .map_err(|_| misfit())?;
+        let top = self.request.top_logprobs.unwrap_or(0);
+        let top = usize::try_from(top).unwrap_or(0);
+        let asked = self.request.logprobs == Some(true);
+        let logprobs = asked.then(|| verdict.logprobs(self.hosted, &done.outcome, top));
+        let tokenizer = self.hosted.tokenizer().ok_or_else(misfit)?;
+        let completion = tokenizer.count(&content).map_err(|_| misfit())?;
+        let receipt = self.receipt(&done, completion);
+        if self.request.streams() {
+            return Ok(self.stream(&content, logprobs, receipt, done));
+        }
+        Ok(self.whole(content, logprobs, receipt, done))
+    }
+
+    fn receipt(&self, done: &Done, completion: u64) -> Receipt {
+        Receipt {
+            tokens: answer::buckets(self.prompt, completion),
+            device_ns: Some(done.device),
+            queue_ns: Some(done.queue),
+            first_token_ns: Some(self.elapsed()),
+            ..Receipt::unknown(self.attempt.id, self.attempt.purpose, AttemptStatus::Ok)
+        }
+    }
+
+    fn elapsed(&self) -> Nanos {
+        self.app.clock.monotonic().saturating_sub(self.arrived)
+    }
+
+    fn head(&self) -> Head {
+        let card = &self.hosted.card;
+        Head {
+            id: format!("chatcmpl-{}", self.attempt.id),
+            created: self.app.clock.now().unix_seconds(),
+            model: card.id.to_string(),
+            fingerprint: format!("{}@{}", card.id, card.version),
+        }
+    }
+
+    fn whole(
+        &self,
+        content: String,
+        logprobs: Option<Logprobs>,
+        mut receipt: Receipt,
+        done: Done,
+    ) -> Response {
+        receipt.total_ns = Some(self.elapsed());
+        let head = self.head();
+        let response = ChatResponse {
+            id: head.id,
+            object: ChatResponse::OBJECT.to_owned(),
+            created: head.created,
+            model: head.model,
+            choices: vec![Choice {
+                index: 0,
+                message: ResponseMessage {
+                    role: "assistant".to_owned(),
+                    content: Some(content),
+                    refusal: None,
+                    extra: serde_json::Map::new(),
+                },
+                logprobs,
+                finish_reason: Some(FinishReason::Stop),
+            }],
+            usage: Some(answer::usage(receipt)),
+            system_fingerprint: Some(head.fingerprint),
+        };
+        match serde_json::to_vec(&response) {
+            Ok(json) => {
+                let body = AnswerBody::whole(Bytes::from(json), done.delivery);
+                respond("application/json", body)
+            }
+            Err(_) => refused::broken("the answer could not be written").into_response(),
+        }
+    }
+
+    fn stream(
+        &self,
+        content: &str,
+        logprobs: Option<Logprobs>,
+        mut receipt: Receipt,
+        done: Done,
+    ) -> Response {
+        let head = self.head();
+        let mut frames = VecDeque::with_capacity(PIECES.saturating_add(2));
+        let role = Delta {
+            role: Some("assistant".to_owned()),
+            content: Some(String::new()),
+            ..Delta::default()
+        };
+        frames.push_back(head.piece(role, None, None));
+        let mut logprobs = logprobs;
+        for piece in cut(content, PIECES) {
+            let delta = Delta {
+                content: Some(piece.to_owned()),
+                ..Delta::default()
+            };
+            frames.push_back(head.piece(delta, logprobs.take(), None));
+        }
+        frames.push_back(head.piece(Delta::default(), None, Some(FinishReason::Stop)));
+        let wanted = self.request.wants_usage_chunk();
+        let (clock, arrived) = (self.app.clock.clone(), self.arrived);
+        let last = move || {
+            receipt.total_ns = Some(clock.monotonic().saturating_sub(arrived));
+            let mut frame = Vec::new();
+            if wanted {
+                frame.extend_from_slice(&head.chunk(Vec::new(), Some(answer::usage(receipt))));
+            }
+            frame.extend_from_slice(&sse::DONE);
+            Bytes::from(frame)
+        };
+        let body = AnswerBody::stream(frames, last, done.delivery);
+        let mut response = respond("text/event-stream", body);
+        let fresh = HeaderValue::from_static("no-cache");
+        response.headers_mut().insert(header::CACHE_CONTROL, fresh);
+        response
+    }
+}
+
+impl Head {
+    fn piece(&self, delta: Delta, logprobs: Option<Logprobs>, end: Option<FinishReason>) -> Bytes {
+        let choice = ChunkChoice {
+            index: 0,
+            delta,
+            logprobs,
+            finish_reason: end,
+        };
+        self.chunk(vec![choice], None)
+    }
+
+    fn chunk(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
+        let chunk = ChatChunk {
+            id: self.id.clone(),
+            object: ChatChunk::OBJECT.to_owned(),
+            created: self.created,
+            model: self.model.clone(),
+            choices,
+            usage,
+            system_fingerprint: Some(self.fingerprint.clone()),
+        };
+        let failed =
+            |_| sse::error_frame(&refused::broken("the chunk could not be written").into());
+        sse::frame(&chunk).unwrap_or_else(failed)
+    }
+}
+
+fn respond(content_type: &'static str, body: AnswerBody) -> Response {
+    let mut response = Response::new(Body::new(body));
+    let content_type = HeaderValue::from_static(content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// Cuts a text into at most `pieces` parts of about the same length, between characters.
+fn cut(text: &str, pieces: usize) -> Vec<&str> {
+    let each = text.len().div_ceil(pieces.max(1)).max(1);
+    let mut parts = Vec::with_capacity(pieces);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(rest.ceil_char_boundary(each));
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("abcdefgh", 4), ["ab", "cd", "ef", "gh"]);
+        assert_eq!(cut("abc", 4), ["a", "b", "c"]);
+        assert_eq!(cut("", 4), Vec::<&str>::new());
+        assert_eq!(cut("äöüß中文", 4), ["äö", "üß", "中文"]);
+        assert_eq!(cut("中文字典", 4), ["中", "文", "字", "典"]);
+    }
+}
