@@ -19,12 +19,12 @@ pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
 pub use server::{ServerConfig, StoreConfig, TlsConfig};
 pub use tenants::{ScenarioConfig, TenantConfig};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::auth::JwtIssuerConfig;
+use crate::auth::AuthConfig;
 
 /// Everything `moegate serve` needs to know.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The listener.
@@ -50,7 +50,7 @@ pub struct Config {
     /// Who may call.
     #[serde(default)]
     pub tenants: Vec<TenantConfig>,
-    /// Issuers of JSON web tokens.
+    /// How callers are recognised.
     #[serde(default)]
-    pub jwt: Vec<JwtIssuerConfig>,
+    pub auth: AuthConfig,
 }

@@ -2,11 +2,25 @@
 //! wires the gate, the pool and the ledger. It must not know how an expert computes its answer.
 
 pub mod admission;
+pub mod api;
+pub mod app;
 pub mod auth;
+pub mod catalog;
 pub mod children;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
+pub mod gateway;
 pub mod metrics;
+pub mod pools;
+pub mod prices;
+pub mod rates;
+pub mod recorder;
+pub mod request;
 pub mod secret;
 pub mod server;
+pub mod sessions;
+pub mod stored_keys;
 pub mod telemetry;
+pub mod tenants;

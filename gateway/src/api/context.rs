@@ -6,9 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use units::{Clock, IdSource, Nanos, RequestId, Timestamp};
 
 /// Echoed where the client sends one, made where it does not.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What precedes the request's id in the id of an answer.
+pub const ANSWER_PREFIX: &str = "chatcmpl-";
 
 /// One request's own facts.
 #[derive(Debug, Clone)]
@@ -49,6 +52,11 @@ impl RequestContext {
             monotonic: clock.monotonic(),
             patience: patience(headers).map_or(longest, |wish| wish.min(longest)),
         }
+    }
+
+    /// The id of the answer, which `/v1/feedback` takes.
+    pub fn answer_id(&self) -> String {
+        format!("{ANSWER_PREFIX}{}", self.id)
     }
 
     /// Time since the head's arrival.

@@ -133,3 +133,41 @@ pub fn wrong_role(role: &str) -> ApiError {
         format!("this needs the role {role:?}"),
     )
 }
+
+/// The expert failed and no other could take over.
+pub fn expert_failed() -> ApiError {
+    ApiError::new(502, ErrorKind::ServerError, "expert_failed", "the expert failed; try again")
+        .with_retry_after_ms(250)
+}
+
+/// The expert refuses the request without saying why in a form that can be passed on.
+pub fn refused_by_expert() -> ApiError {
+    ApiError::new(
+        400,
+        ErrorKind::InvalidRequestError,
+        "refused_by_expert",
+        "the expert refuses this request",
+    )
+}
+
+/// The expert failed in mid-stream.
+pub fn broken_stream() -> ApiError {
+    ApiError::new(502, ErrorKind::ServerError, "stream_broken", "the answer broke off")
+}
+
+/// Every code that the gateway itself sends.
+const OWN_CODES: &[&str] = &[
+    "internal_error", "unknown_url", "method_not_allowed", "model_not_found", "model_not_allowed",
+    "unknown_scenario", "request_too_large", "request_timeout", "invalid_body", "invalid_json",
+    "invalid_value", "invalid_feedback", "no_expert_available", "deadline_exceeded",
+    "no_expert_allowed", "ledger_unavailable", "request_not_found", "role_missing",
+    "expert_failed", "refused_by_expert", "stream_broken", "missing_credentials",
+    "invalid_credentials", "expired", "not_yet_valid", "revoked", "rate_limit_exceeded",
+    "concurrency_limit_exceeded", "insufficient_quota", "budget_reserved",
+    "unsupported_capability", "context_length_exceeded", "cost_limit_exceeded", "unknown_task",
+];
+
+/// Is this one of the gateway's own codes, fit for a label?
+pub fn is_own(code: &str) -> bool {
+    OWN_CODES.contains(&code)
+}

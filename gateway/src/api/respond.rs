@@ -1,11 +1,12 @@
 //! The one place where an error becomes a status, headers and a JSON body.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use openai_api::ApiError;
 
-use super::context::{RequestContext, TRACEPARENT, X_REQUEST_ID, header};
+use super::context::{RequestContext, TRACEPARENT, X_REQUEST_ID};
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -39,6 +40,15 @@ pub fn json(context: &RequestContext, status: StatusCode, body: Vec<u8>) -> Resp
     response
 }
 
+/// A JSON answer of status 200 from bytes that are JSON already.
+pub fn json_bytes(context: &RequestContext, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().reserve(16);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    own_headers(context, &mut response);
+    response
+}
+
 /// Sets the headers that every answer carries.
 pub fn own_headers(context: &RequestContext, response: &mut Response<Body>) {
     let headers = response.headers_mut();
@@ -59,9 +69,4 @@ pub fn ok<T: serde::Serialize>(context: &RequestContext, value: &T) -> Response<
 
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Sets a header of plain text.
-pub fn set(response: &mut Response<Body>, name: &'static str, text: &str) {
-    response.headers_mut().insert(HeaderName::from_static(name), header(text));
 }

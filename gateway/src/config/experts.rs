@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 use units::{Currency, ExpertId, Pico, PoolId};
 
 /// Workers that share a cost rate.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolConfig {
     /// The pool's name in the ledger.
@@ -28,7 +28,7 @@ pub struct PoolConfig {
 }
 
 /// A worker at a fixed address.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerAddress {
     /// `host:port`.
@@ -36,7 +36,7 @@ pub struct WorkerAddress {
 }
 
 /// Workers found by DNS.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerDns {
     /// Host name.
@@ -53,7 +53,7 @@ fn dns_interval() -> u64 {
 }
 
 /// Worker processes that the gateway starts, watches and stops.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChildWorkers {
     /// The program; absent means `moegate-worker` beside this one.
@@ -82,13 +82,13 @@ fn auto_device() -> String {
 }
 
 /// A price per hour from a date on.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateRow {
     /// First instant of the rate, RFC 3339.
     pub effective_from: String,
     /// Currency units per device-hour, a decimal text such as `"3.49"`.
-    #[serde(with = "amount")]
+    #[serde(deserialize_with = "amount")]
     pub per_hour: Pico,
     /// The currency.
     #[serde(default = "usd")]
@@ -98,7 +98,7 @@ pub struct RateRow {
 }
 
 /// An expert behind any OpenAI-compatible API.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoteConfig {
     /// The expert's id here.
@@ -158,7 +158,7 @@ fn remote_concurrency() -> u32 {
 }
 
 /// Token prices from a date on, in currency units per million tokens, as decimal texts.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceRow {
     /// First instant of the prices, RFC 3339.
@@ -169,19 +169,19 @@ pub struct PriceRow {
     /// Where the figures come from.
     pub source: String,
     /// Computed input tokens.
-    #[serde(with = "amount")]
+    #[serde(deserialize_with = "amount")]
     pub input: Pico,
     /// Input tokens read from a cache; absent means the price of `input`.
-    #[serde(default, with = "optional_amount")]
+    #[serde(default, deserialize_with = "optional_amount")]
     pub cache_read: Option<Pico>,
     /// Input tokens written to a cache; absent means the price of `input`.
-    #[serde(default, with = "optional_amount")]
+    #[serde(default, deserialize_with = "optional_amount")]
     pub cache_write: Option<Pico>,
     /// Output tokens.
-    #[serde(with = "amount")]
+    #[serde(deserialize_with = "amount")]
     pub output: Pico,
     /// Reasoning tokens; absent means the price of `output`.
-    #[serde(default, with = "optional_amount")]
+    #[serde(default, deserialize_with = "optional_amount")]
     pub reasoning: Option<Pico>,
 }
 
@@ -190,43 +190,15 @@ fn usd() -> Currency {
 }
 
 /// Amounts in configuration are decimal texts: `"0.000002"`.
-pub(super) mod amount {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use units::Pico;
-
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Pico, D::Error> {
-        let amount: Pico = String::deserialize(d)?.parse().map_err(serde::de::Error::custom)?;
-        if amount.is_negative() {
-            return Err(serde::de::Error::custom("an amount must not be negative"));
-        }
-        Ok(amount)
+pub(super) fn amount<'de, D: Deserializer<'de>>(d: D) -> Result<Pico, D::Error> {
+    let amount: Pico = String::deserialize(d)?.parse().map_err(serde::de::Error::custom)?;
+    if amount.is_negative() {
+        return Err(serde::de::Error::custom("an amount must not be negative"));
     }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    pub(in crate::config) fn serialize<S: Serializer>(pico: &Pico, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(pico)
-    }
+    Ok(amount)
 }
 
 /// Like [`amount`], for amounts that may be absent.
-pub(super) mod optional_amount {
-    use serde::{Deserializer, Serializer};
-    use units::Pico;
-
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Option<Pico>, D::Error> {
-        super::amount::deserialize(d).map(Some)
-    }
-
-    #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-    pub(in crate::config) fn serialize<S: Serializer>(
-        pico: &Option<Pico>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        match pico {
-            Some(pico) => s.collect_str(pico),
-            None => s.serialize_none(),
-        }
-    }
+pub(super) fn optional_amount<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Pico>, D::Error> {
+    amount(d).map(Some)
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use units::{ExpertId, Pico};
 
 use super::experts::amount;
 
 /// The gate package and what is done with its doubts.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateConfig {
     /// Folder with `gate.safetensors` and `gate.json`.
@@ -23,14 +23,14 @@ fn scenario_threshold() -> f32 {
 }
 
 /// How predictions become a choice.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
     /// What an accepted answer is worth where the scenario does not say, in currency units.
-    #[serde(with = "amount")]
+    #[serde(deserialize_with = "amount")]
     pub value_per_task: Pico,
     /// What a second of waiting costs, in currency units.
-    #[serde(with = "amount")]
+    #[serde(deserialize_with = "amount")]
     pub value_of_second: Pico,
     /// The expert for requests that no expert knows.
     pub generalist: Option<ExpertId>,
@@ -59,7 +59,7 @@ impl Default for PolicyConfig {
 }
 
 /// What is logged and how.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// A filter such as `info` or `moegate=debug`.
@@ -69,7 +69,7 @@ pub struct LogConfig {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use units::{ExpertId, Pico, ScenarioId, TenantId};
 
 use super::experts::optional_amount;
 use crate::admission::TenantLimits;
 
 /// An organisation or department.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantConfig {
     /// The tenant's id, part of its keys.
@@ -28,7 +28,7 @@ pub struct TenantConfig {
 }
 
 /// One kind of task of a tenant.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioConfig {
     /// The scenario's id: `metadata.scenario` of a request.
@@ -44,7 +44,7 @@ pub struct ScenarioConfig {
     #[serde(default)]
     pub allowed_experts: Option<BTreeSet<ExpertId>>,
     /// What an accepted task is worth, in currency units: the policy's price of quality.
-    #[serde(default, with = "optional_amount", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_amount")]
     pub value_per_accepted_task: Option<Pico>,
     /// An outcome is accepted from this score on, 0 to 1.
     #[serde(default = "acceptance")]

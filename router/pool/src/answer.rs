@@ -1,14 +1,12 @@
 //! Answers of experts: kept as the bytes that came, looked into once and no deeper than needed.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use openai_api::{ChatChunk, ChatResponse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use units::ExpertId;
 
-use crate::body::{place, slice, write_string};
+use crate::places::Places;
 use crate::usage::SaidUsage;
 
 /// A whole answer.
@@ -20,14 +18,14 @@ pub struct Answer {
     pub status: u16,
     /// Its JSON as it came.
     pub body: Bytes,
-    model: Option<Range<usize>>,
+    places: Places,
 }
 
 impl Answer {
-    /// The JSON with another name in `model`; the rest is as it came.
-    pub fn body_as(&self, model: &str) -> Bytes {
-        let mut out = Vec::with_capacity(self.body.len().saturating_add(model.len() + 2));
-        splice(&mut out, &self.body, self.model.as_ref(), model);
+    /// The JSON for a client: other names in `model` and `id`, no receipt; the rest is as it came.
+    pub fn body_for(&self, model: &str, id: &str) -> Bytes {
+        let mut out = Vec::with_capacity(self.body.len().saturating_add(80));
+        self.places.splice(&mut out, &self.body, model, id);
         Bytes::from(out)
     }
 
@@ -41,7 +39,7 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Frame {
     data: Bytes,
-    model: Option<Range<usize>>,
+    places: Places,
     usage: bool,
     choices: bool,
 }
@@ -58,11 +56,12 @@ impl Frame {
         self.usage && !self.choices
     }
 
-    /// The event for a client, `data: …` with its empty line, with another name in `model`.
-    pub fn event_as(&self, model: &str) -> Bytes {
-        let mut out = Vec::with_capacity(self.data.len().saturating_add(model.len() + 10));
+    /// The event for a client, `data: …` with its empty line: other names in `model` and `id`, no
+    /// receipt; the rest is as it came.
+    pub fn event_for(&self, model: &str, id: &str) -> Bytes {
+        let mut out = Vec::with_capacity(self.data.len().saturating_add(90));
         out.extend_from_slice(b"data: ");
-        splice(&mut out, &self.data, self.model.as_ref(), model);
+        self.places.splice(&mut out, &self.data, model, id);
         out.extend_from_slice(b"\n\n");
         Bytes::from(out)
     }
@@ -73,18 +72,10 @@ impl Frame {
     }
 }
 
-fn splice(out: &mut Vec<u8>, bytes: &[u8], at: Option<&Range<usize>>, model: &str) {
-    let Some(at) = at else {
-        out.extend_from_slice(bytes);
-        return;
-    };
-    out.extend_from_slice(slice(bytes, 0..at.start));
-    write_string(out, model);
-    out.extend_from_slice(slice(bytes, at.end..bytes.len()));
-}
-
 #[derive(Deserialize)]
 struct AnswerOutline<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
     #[serde(borrow)]
     model: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -105,11 +96,10 @@ pub(crate) fn read_answer(
         return None;
     }
     let usage = outline.usage.and_then(|u| SaidUsage::read(u.get()));
-    let model = outline.model.and_then(|m| place(text, m.get()));
     let answer = Answer {
         expert: expert.clone(),
         status,
-        model,
+        places: Places::find(text, outline.id, outline.model, outline.usage),
         body: body.clone(),
     };
     Some((answer, usage))
@@ -117,6 +107,8 @@ pub(crate) fn read_answer(
 
 #[derive(Deserialize)]
 struct FrameOutline<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
     #[serde(borrow)]
     model: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -195,7 +187,7 @@ pub(crate) fn read_event(data: &str) -> Event {
             .any(|c| c.finish_reason.is_some_and(|r| r.get() != "null")),
         frame: Frame {
             data: Bytes::copy_from_slice(data.as_bytes()),
-            model: outline.model.and_then(|m| place(data, m.get())),
+            places: Places::find(data, outline.id, outline.model, outline.usage),
             usage: usage.is_some(),
             choices: !outline.choices.is_empty(),
         },
@@ -217,8 +209,10 @@ mod tests {
         let body = r#"{"id":"x","model" : "gpt-\"4\"","choices":[{"model":"inner"}], "usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
         let (answer, usage) = read_answer(&expert(), 200, &Bytes::from(body)).unwrap();
         assert_eq!(
-            answer.body_as("legal"),
-            body.replace(r#""gpt-\"4\"""#, "\"legal\"").as_bytes()
+            answer.body_for("legal", "mine"),
+            body.replace(r#""gpt-\"4\"""#, "\"legal\"")
+                .replace(r#""x""#, r#""mine""#)
+                .as_bytes()
         );
         assert!(usage.unwrap().is_known());
     }
@@ -280,7 +274,7 @@ mod tests {
             panic!("a chunk");
         };
         assert_eq!(
-            frame.event_as("me"),
+            frame.event_for("me", "id"),
             "data: {\"model\":\"me\",\"choices\":[]}\n\n"
         );
     }

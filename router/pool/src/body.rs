@@ -34,11 +34,18 @@ enum Options {
 
 #[derive(Deserialize)]
 struct Outline<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     model: Option<&'a RawValue>,
     stream: Option<bool>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     stream_options: Option<&'a RawValue>,
+}
+
+/// Any value that is there, `null` too.
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&'a RawValue>::deserialize(d).map(Some)
 }
 
 const ASK_USAGE: &str = r#""stream_options":{"include_usage":true},"#;
@@ -124,8 +131,9 @@ enum Patch<'a> {
 }
 
 fn ask_usage(text: &str, given: &RawValue) -> Result<Options, BodyError> {
-    let mut options: serde_json::Map<String, serde_json::Value> =
+    let options: Option<serde_json::Map<String, serde_json::Value>> =
         serde_json::from_str(given.get()).map_err(|e| BodyError(e.to_string()))?;
+    let mut options = options.unwrap_or_default();
     let asked = options.insert("include_usage".to_owned(), true.into());
     if asked == Some(true.into()) {
         return Ok(Options::Keep);

@@ -19,6 +19,7 @@ mod idle;
 mod io;
 mod membership;
 mod pick;
+mod places;
 mod plan;
 mod pool;
 mod random;

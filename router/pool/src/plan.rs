@@ -22,6 +22,9 @@ pub struct CallPlan {
     pub timeout: Nanos,
     /// The caller's trace, passed on unchanged.
     pub traceparent: Option<HeaderValue>,
+    /// The task the request is about, sent as `x-moegate-task`: a hint that experts without such a
+    /// task pass over.
+    pub task: Option<HeaderValue>,
     /// How often the request may be tried.
     pub limits: AttemptLimits,
     /// Called once if the future of the call, or later the stream, is dropped before it gave its

@@ -226,3 +226,6 @@ fn load_of(replicas: &[Arc<Replica>], now: Nanos) -> ExpertLoad {
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-moegate-attempt");
 const PURPOSE: HeaderName = HeaderName::from_static("x-moegate-purpose");
 const DEADLINE: HeaderName = HeaderName::from_static("x-moegate-deadline-ms");
+const TASK: HeaderName = HeaderName::from_static("x-moegate-task");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Whole, or in pieces.
@@ -27,6 +28,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) request: RequestId,
     pub(crate) body: &'a RequestBody,
     pub(crate) traceparent: Option<&'a HeaderValue>,
+    pub(crate) task: Option<&'a HeaderValue>,
     pub(crate) form: Form,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Ask<'a> {
             request: plan.request,
             body: &plan.body,
             traceparent: plan.traceparent.as_ref(),
+            task: plan.task.as_ref(),
             form,
         }
     }
@@ -69,6 +72,9 @@ impl<'a> Ask<'a> {
         headers.insert(DEADLINE, HeaderValue::from(left.get() / 1_000_000));
         if let Some(traceparent) = self.traceparent {
             headers.insert(TRACEPARENT, traceparent.clone());
+        }
+        if let Some(task) = self.task {
+            headers.insert(TASK, task.clone());
         }
         let body = Full::new(self.body.for_model(&replica.model));
         let mut request = Request::new(body);

@@ -1,0 +1,186 @@
+//! Puts the shared state together, in the order in which parts need each other.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
+use ledger::Month;
+use ledger_store::{
+    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteStore, Store, StoreError,
+};
+use router::{Gate, GateError};
+use sha2::{Digest, Sha256};
+use units::{Clock, IdSource, KeyId, TenantId};
+
+use super::App;
+use crate::admission::{Admission, Limits};
+use crate::auth::{Authenticator, JwtConfigError, TenantAccess};
+use crate::catalog::{Catalog, CatalogError};
+use crate::clock::{SystemClock, UuidSource};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::prices::Prices;
+use crate::rates::{self, RateError};
+use crate::recorder::Recorder;
+use crate::sessions::Sessions;
+use crate::stored_keys;
+use crate::tenants::Tenants;
+
+/// Why the shared state cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The experts.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The gate package.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The price lists.
+    #[error(transparent)]
+    Rates(#[from] RateError),
+    /// Issuers of tokens.
+    #[error(transparent)]
+    Issuers(#[from] JwtConfigError),
+    /// The expert pool.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The store.
+    #[error("store in {dir}: {why}")]
+    Store {
+        /// Its folder.
+        dir: String,
+        /// What is wrong.
+        why: StoreError,
+    },
+    /// The journal.
+    #[error("journal in {dir}: {why}")]
+    Journal {
+        /// Its folder.
+        dir: String,
+        /// What is wrong.
+        why: JournalError,
+    },
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Opens the store of a configuration: the SQLite file in its folder.
+///
+/// # Errors
+/// The folder or the file cannot be used.
+pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
+    let dir = &config.store.dir;
+    let failed = |why: StoreError| BuildError::Store { dir: dir.display().to_string(), why };
+    let pricing = Pricing { rates: rates::book(config)?, idle: std::collections::BTreeMap::new() };
+    let store = SqliteStore::open(&database(dir), pricing).await.map_err(failed)?;
+    Ok(Arc::new(store))
+}
+
+fn database(dir: &Path) -> std::path::PathBuf {
+    dir.join("moegate.sqlite")
+}
+
+impl App {
+    /// Reads cards and gate, opens store and journal, starts the pool's probes.
+    ///
+    /// # Errors
+    /// Whatever is missing or wrong.
+    pub async fn build(config: Config, experts: ExpertPools) -> Result<Self, BuildError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
+        let catalog = Catalog::read(&config)?;
+        let gate = Gate::load(&config.gate.dir)?;
+        let rates = rates::book(&config)?;
+        let tenants = Tenants::new(&config);
+        let auth = Authenticator::new(&config.auth, access(&config))?;
+        let admission = Admission::new(limits(&config));
+        let store = open_store(&config).await?;
+        let journal = open_journal(&config, &store, &ids, &clock)?;
+        let pool = Pool::start(experts, Arc::clone(&clock), Arc::clone(&ids))?;
+        let store: Arc<dyn Store> = store;
+        let app = Self {
+            config_version: version(&config),
+            prices: Prices::new(&catalog, &rates, clock.now()),
+            catalog: ArcSwap::from_pointee(catalog),
+            gate: ArcSwap::from_pointee(gate),
+            recorder: Recorder::new(journal, store, rates),
+            metrics: Metrics::new()?,
+            sessions: Sessions::default(),
+            config,
+            clock,
+            ids,
+            auth,
+            admission,
+            tenants,
+            pool,
+        };
+        let dir = app.config.store.dir.display().to_string();
+        let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
+        app.refresh_keys().await.map_err(failed)?;
+        app.restore_budgets().await.map_err(failed)?;
+        Ok(app)
+    }
+
+    /// Reads every key from the store into the table in memory.
+    ///
+    /// # Errors
+    /// The store does not answer; the last keys stay.
+    pub async fn refresh_keys(&self) -> Result<(), StoreError> {
+        let stored = self.recorder.store().load_keys().await?;
+        self.auth.replace_keys(stored_keys::table(&stored));
+        Ok(())
+    }
+
+    /// Budgets start from what the books say was spent this month.
+    async fn restore_budgets(&self) -> Result<(), StoreError> {
+        let month = Month::of(self.clock.now());
+        let mut tenants: HashMap<TenantId, units::Pico> = HashMap::new();
+        for spend in self.recorder.store().spend(month).await? {
+            // A token's subject is a name too: its hash.
+            if let Some(key) = spend.principal.and_then(|name| KeyId::new(&name).ok()) {
+                self.admission.restore(&spend.tenant, Some(&key), month, spend.amount);
+            }
+            let sum = tenants.entry(spend.tenant).or_default();
+            *sum = sum.checked_add(spend.amount).unwrap_or(*sum);
+        }
+        for (tenant, spent) in &tenants {
+            self.admission.restore(tenant, None, month, *spent);
+        }
+        Ok(())
+    }
+}
+
+fn open_journal(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    ids: &Arc<dyn IdSource>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Journal, BuildError> {
+    let dir = config.store.dir.join("journal");
+    let settle = Duration::from_secs(config.store.window_seconds.into());
+    let settings =
+        JournalConfig { settle_every: Some(settle), ..JournalConfig::new(dir.clone()) };
+    let store: Arc<dyn LedgerStore> = Arc::clone(store) as Arc<dyn LedgerStore>;
+    Journal::open(&settings, store, Arc::clone(ids), Arc::clone(clock))
+        .map_err(|why| BuildError::Journal { dir: dir.display().to_string(), why })
+}
+
+fn access(config: &Config) -> HashMap<TenantId, TenantAccess> {
+    let access = |tenant: &crate::config::TenantConfig| TenantAccess {
+        allowed_experts: tenant.allowed_experts.clone().map(Arc::new),
+    };
+    config.tenants.iter().map(|tenant| (tenant.id.clone(), access(tenant))).collect()
+}
+
+fn limits(config: &Config) -> HashMap<TenantId, Limits> {
+    config.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.limits)).collect()
+}
+
+fn version(config: &Config) -> String {
+    let digest: [u8; 32] = Sha256::digest(format!("{config:?}")).into();
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

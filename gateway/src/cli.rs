@@ -1,0 +1,98 @@
+//! The commands of `moegate`, one module each.
+
+mod check;
+mod demo;
+mod gate;
+mod key;
+mod ledger;
+mod scenario;
+mod serve;
+mod table;
+
+pub use key::make as make_key;
+pub use ledger::shown as ledger_report;
+pub use scenario::{known_share, last_days, quality, shown as scenario_report};
+pub use table::Table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Overrides, load};
+
+/// One endpoint in front of many small experts, and a ledger that says what each scenario costs.
+#[derive(Debug, Parser)]
+#[command(name = "moegate", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, play sample traffic, print what it cost.
+    Demo(demo::DemoArgs),
+    /// Serve until SIGTERM or Ctrl-C, then drain.
+    Serve(serve::ServeArgs),
+    /// Check a configuration and exit.
+    Check(ConfigArgs),
+    /// Make, list and withdraw API keys.
+    Key(key::KeyArgs),
+    /// Ask the gate.
+    Gate(gate::GateArgs),
+    /// Read what scenarios cost.
+    Scenario(scenario::ScenarioArgs),
+    /// Prove the books.
+    Ledger(ledger::LedgerArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "MOEGATE_CONFIG", default_value = "moegate.toml")]
+    pub config: PathBuf,
+}
+
+impl ConfigArgs {
+    /// Loads and checks it.
+    ///
+    /// # Errors
+    /// See [`load`].
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        load(&self.config, &Overrides::default())
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever the command could not do; a [`ConfigError`] where the configuration is at fault.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Key(args) => key::run(&args),
+        Command::Gate(args) => gate::run(&args),
+        Command::Scenario(args) => scenario::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
+    }
+}
+
+/// Prints a line for people on standard output.
+pub fn say(text: impl std::fmt::Display) {
+    #[expect(clippy::print_stdout, reason = "commands talk to people here and nowhere else")]
+    {
+        println!("{text}");
+    }
+}
+
+fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().thread_name("moegate").build()
+}

@@ -1,0 +1,54 @@
+//! `moegate ledger verify`: proves the books.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ledger_store::{LedgerStore, VerifyReport};
+
+use super::{ConfigArgs, Table, runtime, say};
+use crate::app::open_store;
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: LedgerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// Prove that lines and idle time make up every pool's bill, and rollups their lines. Exits 1 where not.
+    Verify,
+}
+
+pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let report = runtime(Some(1))?.block_on(async {
+        let store = open_store(&config).await?;
+        anyhow::Ok(store.verify().await?)
+    })?;
+    say(shown(&report));
+    for broken in &report.breaks {
+        say(format_args!("broken: {broken}"));
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The report as a table.
+pub fn shown(report: &VerifyReport) -> Table {
+    let mut table = Table::new(&["books", ">"]);
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("requests", report.requests.to_string());
+    row("attempts", report.attempts.to_string());
+    row("  waiting for their window", report.pending.to_string());
+    row("  without a request", report.orphans.to_string());
+    row("lines", report.lines.to_string());
+    row("  of unknown amount", report.unknown.to_string());
+    row("pool windows", report.windows.to_string());
+    row("pool cost", report.pool_cost.to_string());
+    row("  used", report.pool_used.to_string());
+    row("  idle", report.pool_idle.to_string());
+    row("holds", if report.holds() { "yes" } else { "NO" }.to_owned());
+    table
+}

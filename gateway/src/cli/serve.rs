@@ -1,0 +1,49 @@
+//! `moegate serve`: the gateway until SIGTERM or Ctrl-C, then a drain.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArgs, runtime, say};
+use crate::config::{Config, Overrides, load};
+use crate::gateway::Gateway;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Address and port, instead of the configured one; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let overrides = Overrides::default().with("server.listen", args.listen.clone());
+    let config = load(&args.config.config, &overrides)?;
+    crate::telemetry::install(&config.log)?;
+    let runtime = runtime(config.server.threads)?;
+    runtime.block_on(serve(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config).await?;
+    // One line for programs that wait for the port.
+    say(serde_json::json!({"listening": gateway.address()}));
+    let stop = CancellationToken::new();
+    let signals = stop.clone();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        () = gateway.run(stop) => {}
+        () = async {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::info!("draining");
+            signals.cancel();
+            std::future::pending::<()>().await;
+        } => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The life of one chat request: route, admit, ask the pool, settle, record, answer.
+
+mod booking;
+mod route;
+mod stream;
+mod whole;
+
+pub use booking::{Booking, Booked, Ending, Slot};
+pub use route::Route;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use expert_pool::{AttemptLimits, CallPlan, PoolFailure, RequestBody};
+use http::{HeaderMap, HeaderName, Response};
+use openai_api::{ApiError, ChatRequest, ErrorBody, ErrorKind, RequestError};
+use units::Nanos;
+
+use crate::admission::AdmitAsk;
+use crate::api::{RequestContext, body, failure, header};
+use crate::app::App;
+
+/// The decision's id, on every answer that has one.
+const X_DECISION: HeaderName = HeaderName::from_static("x-moegate-decision");
+/// The expert that answers.
+const X_EXPERT: HeaderName = HeaderName::from_static("x-moegate-expert");
+/// Marginal cost of a whole answer in currency units; absent where it is unknown.
+const X_COST: HeaderName = HeaderName::from_static("x-moegate-cost");
+
+/// Why there is no answer: an error, or a refusal with headers of its own.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// An error of the API.
+    Error(ApiError),
+    /// A whole response.
+    Response(Box<Response<Body>>),
+}
+
+impl From<ApiError> for NoAnswer {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<RequestError> for NoAnswer {
+    fn from(error: RequestError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<Box<Response<Body>>> for NoAnswer {
+    fn from(response: Box<Response<Body>>) -> Self {
+        Self::Response(response)
+    }
+}
+
+/// Serves one chat request, from its head and body to the answer.
+///
+/// # Errors
+/// What the client is told instead of an answer.
+pub async fn serve(
+    app: &Arc<App>,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response<Body>, NoAnswer> {
+    let principal = app.authenticate(headers, context)?;
+    let bounds = body::Bounds {
+        bytes: app.config.server.max_body_bytes,
+        time: app.config.server.body_timeout(),
+    };
+    let raw = body::read(headers, body, bounds).await?;
+    let chat = ChatRequest::parse(&raw)?;
+    let route = Route::choose(app, &principal, &chat)?;
+    let body = RequestBody::new(raw).map_err(|why| {
+        tracing::error!(%why, "a checked body is refused by the pool");
+        failure::internal()
+    })?;
+    let form = Form { streams: chat.streams(), wants_usage: chat.wants_usage_chunk() };
+    drop(chat);
+    let ask = AdmitAsk { tokens: route.tokens, cost: route.cost };
+    let permit = app
+        .admission
+        .admit(&principal, &ask, context.started)
+        .map_err(|refusal| Box::new(app.refusal(context, &refusal)))?;
+    let rate = *permit.rate();
+    let decision = header(&route.decision.id.to_string());
+    let slot = Slot::default();
+    let plan = plan(app, context, &route, &slot, body);
+    slot.put(Booking::open(app, context, &principal, route, permit, form.streams));
+    let mut response = if form.streams {
+        stream::answer(app, context, slot, plan, form.wants_usage).await
+    } else {
+        whole::answer(app, context, slot, plan).await
+    };
+    rate.write(response.headers_mut());
+    response.headers_mut().insert(X_DECISION, decision);
+    Ok(response)
+}
+
+/// The form of the answer the client asked for.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    streams: bool,
+    wants_usage: bool,
+}
+
+/// What the pool is asked to do. If the client goes away, the booking is closed with whatever the
+/// pool has to tell by then.
+fn plan(
+    app: &App,
+    context: &RequestContext,
+    route: &Route,
+    slot: &Slot,
+    body: RequestBody,
+) -> CallPlan {
+    let slot = slot.clone();
+    CallPlan {
+        request: context.id,
+        body,
+        candidates: route.order.clone(),
+        timeout: context.left(app.clock.as_ref()),
+        traceparent: Some(context.traceparent.clone()),
+        task: route.task.clone(),
+        limits: AttemptLimits::default(),
+        on_abandon: Some(Box::new(move |reports| slot.abandon(reports))),
+    }
+}
+
+/// What the client is told where the pool has no answer.
+fn failed(failure: &PoolFailure) -> ApiError {
+    let ms = |time: &Option<Nanos>| time.map_or(250, |t| t.get().div_ceil(1_000_000)).max(1);
+    match failure {
+        PoolFailure::NoReplica => failure::no_expert(1_000),
+        PoolFailure::Overloaded { retry_after } => failure::no_expert(ms(retry_after)),
+        PoolFailure::TimedOut => failure::deadline(),
+        PoolFailure::Refused { status, body, .. } => refused_upstream(*status, body),
+        PoolFailure::Failed { .. } => failure::expert_failed(),
+    }
+}
+
+/// An expert says the request is wrong. Its word is passed on where it is about the request; where it
+/// is about our own credentials or a model that is not there, the fault is ours.
+fn refused_upstream(status: u16, body: &[u8]) -> ApiError {
+    let said = serde_json::from_slice::<ErrorBody>(body).ok().map(|body| body.error);
+    match (status, said) {
+        (400 | 413 | 422, Some(said)) => ApiError {
+            param: said.param,
+            code: said.code,
+            ..ApiError::new(400, ErrorKind::InvalidRequestError, "refused_by_expert", said.message)
+        },
+        (400 | 413 | 422, None) => failure::refused_by_expert(),
+        _ => failure::expert_failed(),
+    }
+}

@@ -1,0 +1,291 @@
+//! The drop-safe end of every request: budget settled, receipts recorded, metrics counted, exactly
+//! once, whatever ends it.
+
+use std::sync::Arc;
+
+use expert_pool::{AttemptError, AttemptReport, ReplicaKind};
+use ledger::{
+    AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord,
+};
+use parking_lot::Mutex;
+use router::{Decision, Reason};
+use units::{ExpertId, Nanos, Pico, ProviderId, Receipt, TenantId, TokenBuckets, Tokens};
+
+use super::Route;
+use crate::admission::Permit;
+use crate::api::RequestContext;
+use crate::app::App;
+use crate::auth::Principal;
+
+/// Status that the ledger keeps for a client that went away before its answer was whole.
+pub const CLIENT_GONE: u16 = 499;
+
+/// An admitted request that is not yet recorded.
+#[derive(Debug)]
+pub struct Booking {
+    app: Arc<App>,
+    context: RequestContext,
+    tenant: TenantId,
+    principal: Arc<str>,
+    route: Route,
+    permit: Permit,
+    streamed: bool,
+    attempts: Vec<AttemptReport>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The status the client saw.
+    pub http_status: u16,
+    /// Who gave the answer.
+    pub answered_by: Option<ExpertId>,
+}
+
+/// What was recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Booked {
+    /// Marginal cost of all attempts; `None` where one of them is unknown.
+    pub cost: Option<Pico>,
+    /// The journal has it. If not, the client must not get its answer.
+    pub recorded: bool,
+}
+
+impl Booking {
+    /// Opens the books for an admitted request.
+    pub fn open(
+        app: &Arc<App>,
+        context: &RequestContext,
+        principal: &Principal,
+        route: Route,
+        permit: Permit,
+        streamed: bool,
+    ) -> Self {
+        app.metrics.running.inc();
+        Self {
+            app: Arc::clone(app),
+            context: context.clone(),
+            tenant: principal.tenant.clone(),
+            principal: Arc::from(principal.subject.as_str()),
+            route,
+            permit,
+            streamed,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Where the request goes.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// Adds tries that have ended.
+    pub fn add(&mut self, reports: impl IntoIterator<Item = AttemptReport>) {
+        self.attempts.extend(reports);
+    }
+
+    /// Settles the budget, writes the journal, counts.
+    pub fn close(mut self, ending: &Ending) -> Booked {
+        let total = self.context.elapsed(self.app.clock.as_ref());
+        let reports = std::mem::take(&mut self.attempts);
+        let records: Vec<AttemptRecord> =
+            reports.iter().map(|report| self.attempt_record(report)).collect();
+        let prices: Vec<Option<Pico>> =
+            records.iter().map(|record| self.app.recorder.price(record)).collect();
+        let cost = sum(&prices);
+        let tokens = records
+            .iter()
+            .map(|record| record.receipt.tokens.total())
+            .try_fold(Tokens::ZERO, |all, one| one.map(|one| all.saturating_add(one)));
+        let working: Nanos = reports.iter().map(|r| r.finished.since(r.started)).sum();
+        let overhead = total.saturating_sub(working);
+        let mut events: Vec<LedgerEvent> = Vec::with_capacity(records.len().saturating_add(1));
+        self.count(&reports, &prices, ending, total, overhead);
+        let request = self.request_record(ending, total, overhead);
+        events.extend(records.into_iter().map(LedgerEvent::Attempt));
+        events.push(LedgerEvent::Request(request));
+        let recorded = self.app.recorder.record(&events);
+        self.app.recorder.remember(&self.tenant, self.context.id);
+        self.permit.settle(tokens.map(Tokens::get), cost);
+        Booked { cost, recorded }
+    }
+
+    fn attempt_record(&self, report: &AttemptReport) -> AttemptRecord {
+        let host = match report.kind {
+            ReplicaKind::Worker => Host::Pool(report.pool.clone()),
+            ReplicaKind::Remote => {
+                let provider = ProviderId::new(report.expert.as_str());
+                provider.map_or_else(|_| Host::Pool(report.pool.clone()), Host::Provider)
+            }
+        };
+        AttemptRecord {
+            request: self.context.id,
+            tenant: self.tenant.clone(),
+            scenario: self.route.scenario.clone(),
+            expert: report.expert.clone(),
+            host,
+            replica: Some(Arc::clone(&report.replica)),
+            started: report.started,
+            finished: report.finished,
+            http_status: report.http_status,
+            decision: Some(self.route.decision.id),
+            receipt: known_zero(report),
+        }
+    }
+
+    fn request_record(&self, ending: &Ending, total: Nanos, overhead: Nanos) -> RequestRecord {
+        RequestRecord {
+            request: self.context.id,
+            tenant: self.tenant.clone(),
+            principal: Arc::clone(&self.principal),
+            scenario: self.route.scenario.clone(),
+            scenario_source: self.route.source,
+            decision: Some(summary(&self.route.decision, ending.answered_by.as_ref())),
+            answered_by: ending.answered_by.clone(),
+            started: self.context.started,
+            total,
+            overhead,
+            http_status: ending.http_status,
+            streamed: self.streamed,
+        }
+    }
+
+    fn count(
+        &self,
+        reports: &[AttemptReport],
+        prices: &[Option<Pico>],
+        ending: &Ending,
+        total: Nanos,
+        overhead: Nanos,
+    ) {
+        let metrics = &self.app.metrics;
+        let error = match ending.http_status {
+            200 => "",
+            CLIENT_GONE => "client_gone",
+            _ => "error",
+        };
+        let expert = ending.answered_by.as_ref().unwrap_or(&self.route.decision.chosen).as_str();
+        let seconds = |time: Nanos| time.to_duration().as_secs_f64();
+        metrics.request_duration.with_label_values(&[expert, error]).observe(seconds(total));
+        metrics.overhead.observe(seconds(overhead));
+        let reason = self.route.decision.reason.as_str();
+        let chosen = self.route.decision.chosen.as_str();
+        metrics.decisions.with_label_values(&[reason, chosen]).inc();
+        if self.route.source == ledger::ScenarioSource::Unassigned {
+            metrics.unassigned.inc();
+        }
+        for (report, price) in reports.iter().zip(prices) {
+            let expert = report.expert.as_str();
+            let labels = [expert, report.purpose.as_str(), report.status.as_str()];
+            metrics.attempts.with_label_values(&labels).inc();
+            match price.and_then(|p| u64::try_from(p.get().div_euclid(1_000)).ok()) {
+                Some(nano) => metrics.cost.with_label_values(&[expert]).inc_by(nano),
+                None => metrics.cost_unknown.with_label_values(&[expert]).inc(),
+            }
+            let tokens = &report.receipt.tokens;
+            for (kind, count) in [("input", tokens.input()), ("output", tokens.output())] {
+                if let Some(count) = count.and_then(|c| u32::try_from(c.get()).ok()) {
+                    let usage = metrics.token_usage.with_label_values(&[expert, kind]);
+                    usage.observe(f64::from(count));
+                }
+            }
+            if let Some(first) = report.receipt.first_token_ns {
+                metrics.first_token.with_label_values(&[expert]).observe(seconds(first));
+            }
+        }
+        metrics.running.dec();
+    }
+}
+
+fn sum(prices: &[Option<Pico>]) -> Option<Pico> {
+    prices.iter().try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
+}
+
+/// Where nothing was sent, nothing was used: that zero is known.
+fn known_zero(report: &AttemptReport) -> Receipt {
+    let unsent = matches!(
+        report.error,
+        Some(AttemptError::Connect(_) | AttemptError::ConnectTimeout | AttemptError::Overloaded { .. })
+    );
+    if !unsent {
+        return report.receipt;
+    }
+    let none = Some(Tokens::ZERO);
+    Receipt {
+        tokens: TokenBuckets {
+            input_uncached: none,
+            cache_read: none,
+            cache_write: none,
+            output_text: none,
+            output_reasoning: none,
+        },
+        device_ns: Some(Nanos::ZERO),
+        ..report.receipt
+    }
+}
+
+fn summary(decision: &Decision, answered_by: Option<&ExpertId>) -> DecisionSummary {
+    let fell_back = answered_by.is_some_and(|expert| *expert != decision.chosen);
+    let reason = if fell_back { Reason::Fallback } else { decision.reason };
+    let propensity = decision.chosen_row().map_or(0.0, |row| row.propensity);
+    DecisionSummary {
+        id: decision.id,
+        gate_version: Arc::clone(&decision.gate),
+        reason: reason.as_str().into(),
+        chosen: decision.chosen.clone(),
+        propensity: ppm(propensity),
+        candidates: decision
+            .candidates
+            .iter()
+            .map(|row| Candidate {
+                expert: row.expert.clone(),
+                quality: ppm(f64::from(row.quality)),
+                propensity: ppm(row.propensity),
+                cost: Some(row.cost),
+                latency: row.latency,
+            })
+            .collect(),
+    }
+}
+
+fn ppm(share: f64) -> Ppm {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=1e6 before the cast, and NaN becomes 0"
+    )]
+    let parts = (share.clamp(0.0, 1.0) * 1e6).round() as u32;
+    Ppm::new(parts)
+}
+
+/// A place that holds a booking until somebody closes it: the handler, or the pool when the client
+/// goes away.
+#[derive(Debug, Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<Booking>>>);
+
+impl Slot {
+    /// Puts the booking in.
+    pub fn put(&self, booking: Booking) {
+        *self.0.lock() = Some(booking);
+    }
+
+    /// Takes the booking out; `None` where it is closed already.
+    pub fn take(&self) -> Option<Booking> {
+        self.0.lock().take()
+    }
+
+    /// Adds tries to the booking inside.
+    pub fn add(&self, reports: Vec<AttemptReport>) {
+        if let Some(booking) = self.0.lock().as_mut() {
+            booking.add(reports);
+        }
+    }
+
+    /// The client went away: closes the booking with what the pool has seen.
+    pub fn abandon(&self, reports: Vec<AttemptReport>) {
+        if let Some(mut booking) = self.take() {
+            booking.add(reports);
+            booking.close(&Ending { http_status: CLIENT_GONE, answered_by: None });
+        }
+    }
+}

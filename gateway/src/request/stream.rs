@@ -1,0 +1,119 @@
+//! A streamed answer: frames pass through as they come; the journal has the receipts before the last
+//! frame leaves; whatever ends the stream, the booking is closed.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use expert_pool::{AttemptReport, CallPlan, ExpertStream, StreamEvent};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response};
+use openai_api::sse;
+use units::{AttemptStatus, ExpertId};
+
+use super::{Ending, Slot, X_EXPERT, failed};
+use crate::api::{RequestContext, failure, header, respond};
+use crate::app::App;
+
+pub(super) async fn answer(
+    app: &Arc<App>,
+    context: &RequestContext,
+    slot: Slot,
+    plan: CallPlan,
+    wants_usage: bool,
+) -> Response<Body> {
+    let outcome = app.pool.stream(plan).await;
+    slot.add(outcome.attempts);
+    let stream = match outcome.result {
+        Ok(stream) => stream,
+        Err(why) => {
+            let error = failed(&why);
+            tracing::warn!(request = %context.id, %why, "no stream");
+            if let Some(booking) = slot.take() {
+                booking.close(&Ending { http_status: error.status, answered_by: None });
+            }
+            return app.refuse(context, &error);
+        }
+    };
+    let expert = stream.expert().clone();
+    let relay = Relay {
+        id: context.answer_id(),
+        wants_usage,
+        expert: expert.clone(),
+        stream: Some(stream),
+        slot,
+        usage: None,
+        last: VecDeque::new(),
+    };
+    let frames = futures_util::stream::unfold(relay, |mut relay| async move {
+        let frame = relay.next().await?;
+        Some((Ok::<Bytes, Infallible>(frame), relay))
+    });
+    let mut response = Response::new(Body::from_stream(frames));
+    respond::own_headers(context, &mut response);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(X_EXPERT, header(expert.as_str()));
+    response
+}
+
+/// Carries frames from the expert to the client. Dropped with its stream, the pool calls
+/// `Slot::abandon` with what was seen.
+struct Relay {
+    id: String,
+    wants_usage: bool,
+    expert: ExpertId,
+    stream: Option<ExpertStream>,
+    slot: Slot,
+    /// The usage chunk waits for the journal, as the last frames do.
+    usage: Option<Bytes>,
+    last: VecDeque<Bytes>,
+}
+
+impl Relay {
+    async fn next(&mut self) -> Option<Bytes> {
+        while let Some(stream) = self.stream.as_mut() {
+            match stream.next().await {
+                Some(StreamEvent::Frame(frame)) if frame.is_usage_only() => {
+                    if self.wants_usage {
+                        self.usage = Some(frame.event_for(self.expert.as_str(), &self.id));
+                    }
+                }
+                Some(StreamEvent::Frame(frame)) => {
+                    return Some(frame.event_for(self.expert.as_str(), &self.id));
+                }
+                Some(StreamEvent::End(report)) => {
+                    self.stream = None;
+                    self.end(*report);
+                }
+                None => self.stream = None,
+            }
+        }
+        self.last.pop_front()
+    }
+
+    /// Records the request, then lines up the frames that end the stream.
+    fn end(&mut self, report: AttemptReport) {
+        let whole = report.status == AttemptStatus::Ok;
+        let timed_out = report.status == AttemptStatus::TimedOut;
+        let Some(mut booking) = self.slot.take() else { return };
+        booking.add([report]);
+        let ending = Ending { http_status: 200, answered_by: Some(self.expert.clone()) };
+        let booked = booking.close(&ending);
+        let failure = match (whole, booked.recorded) {
+            (true, true) => None,
+            (true, false) => Some(failure::not_recorded()),
+            (false, _) if timed_out => Some(failure::deadline()),
+            (false, _) => Some(failure::broken_stream()),
+        };
+        if let Some(error) = failure {
+            self.last.push_back(sse::error_frame(&error));
+            return;
+        }
+        self.last.extend(self.usage.take());
+        self.last.push_back(sse::DONE);
+    }
+}

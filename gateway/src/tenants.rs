@@ -1,0 +1,123 @@
+//! The tenants of the configuration, made ready for requests: what each scenario allows and is worth.
+
+use std::collections::{BTreeSet, HashMap};
+
+use router::{Exploration, Policy};
+use units::{ExpertId, Nanos, ScenarioId, TenantId};
+
+use crate::catalog::Catalog;
+use crate::config::{Config, PolicyConfig, ScenarioConfig, TenantConfig};
+
+/// Share of an answer's value within which two experts count as equally good, for exploration.
+const NEAR_TIE: f32 = 0.05;
+
+/// Every tenant by its id.
+#[derive(Debug, Clone, Default)]
+pub struct Tenants(HashMap<TenantId, Tenant>);
+
+/// One tenant.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its name for people.
+    pub name: String,
+    /// The ids of its scenarios.
+    pub scenarios: Vec<ScenarioId>,
+    rules: HashMap<ScenarioId, Rule>,
+    unassigned: Rule,
+}
+
+/// How requests of one scenario are routed.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The scenario's name for people.
+    pub name: String,
+    /// The policy, with what tenant and scenario allow.
+    pub policy: Policy,
+    /// The task it asks of experts.
+    pub task: Option<String>,
+}
+
+impl Tenants {
+    /// Makes the tenants of a configuration ready.
+    pub fn new(config: &Config) -> Self {
+        let ready = |tenant: &TenantConfig| (tenant.id.clone(), Tenant::new(tenant, &config.policy));
+        Self(config.tenants.iter().map(ready).collect())
+    }
+
+    /// One tenant.
+    pub fn get(&self, id: &TenantId) -> Option<&Tenant> {
+        self.0.get(id)
+    }
+
+    /// Every tenant with its id.
+    pub fn iter(&self) -> impl Iterator<Item = (&TenantId, &Tenant)> {
+        self.0.iter()
+    }
+
+    /// Experts that a tenant or scenario names and nobody offers: a likely slip of the pen.
+    pub fn unknown_experts(&self, catalog: &Catalog) -> Vec<(TenantId, ExpertId)> {
+        let mut unknown = Vec::new();
+        for (id, tenant) in &self.0 {
+            for rule in tenant.rules.values().chain([&tenant.unassigned]) {
+                for expert in rule.policy.allowed.iter().flatten() {
+                    if catalog.get(expert).is_none() {
+                        unknown.push((id.clone(), expert.clone()));
+                    }
+                }
+            }
+        }
+        unknown.sort();
+        unknown.dedup();
+        unknown
+    }
+}
+
+impl Tenant {
+    fn new(tenant: &TenantConfig, defaults: &PolicyConfig) -> Self {
+        let base = policy(defaults, tenant.allowed_experts.as_ref());
+        let rules = tenant.scenarios.iter().map(|s| (s.id.clone(), rule(s, &base))).collect();
+        Self {
+            name: tenant.name.clone(),
+            scenarios: tenant.scenarios.iter().map(|s| s.id.clone()).collect(),
+            rules,
+            unassigned: Rule { name: "unassigned".to_owned(), policy: base, task: None },
+        }
+    }
+
+    /// The rule of a scenario; that of unassigned requests where the tenant has no such scenario.
+    pub fn rule(&self, scenario: &ScenarioId) -> &Rule {
+        self.rules.get(scenario).unwrap_or(&self.unassigned)
+    }
+
+    /// Does the tenant have this scenario?
+    pub fn has(&self, scenario: &ScenarioId) -> bool {
+        self.rules.contains_key(scenario)
+    }
+}
+
+fn policy(defaults: &PolicyConfig, allowed: Option<&BTreeSet<ExpertId>>) -> Policy {
+    Policy {
+        value: defaults.value_per_task,
+        value_of_time: defaults.value_of_second,
+        allowed: allowed.map(|set| set.iter().cloned().collect()),
+        max_cost: None,
+        min_quality: defaults.abstain_below,
+        max_out_of_distribution: Some(defaults.out_of_distribution_above),
+        assumed_latency: Nanos::new(1_000_000_000),
+        exploration: Exploration { epsilon: defaults.exploration, margin: NEAR_TIE },
+    }
+}
+
+fn rule(scenario: &ScenarioConfig, base: &Policy) -> Rule {
+    let mut policy = base.clone();
+    if let Some(value) = scenario.value_per_accepted_task {
+        policy.value = value;
+    }
+    if let Some(own) = &scenario.allowed_experts {
+        policy.allowed = Some(match &base.allowed {
+            None => own.iter().cloned().collect(),
+            Some(outer) => outer.iter().filter(|e| own.contains(e)).cloned().collect(),
+        });
+    }
+    Rule { name: scenario.name.clone(), policy, task: scenario.task.clone() }
+}

@@ -1,0 +1,224 @@
+//! Windows are closed exactly, and the proof notices what is wrong.
+
+use ledger::{IdlePolicy, LedgerEvent};
+use ledger_store::*;
+use units::Pico;
+
+use crate::sample::*;
+
+/// Twenty requests in the first minute, and a worker that says so.
+async fn a_minute(store: &impl Store) {
+    let mut events: Vec<LedgerEvent> = (0..20).flat_map(|n| served(n, 30)).collect();
+    events.push(counters("w0", 60, 100_000_000, 2_000_000_000));
+    let applied = store.apply(batch(100, events)).await.unwrap();
+    assert_eq!(
+        (applied.requests, applied.attempts, applied.pool_attempts),
+        (20, 20, 20)
+    );
+}
+
+async fn a_window_is_its_bill(store: impl Store, idle_is_shared: bool) {
+    a_minute(&store).await;
+    let before = store.verify().await.unwrap();
+    assert!(before.holds(), "{before:?}");
+    assert_eq!((before.pending, before.lines), (20, 0));
+
+    let closed = store.settle(at(120)).await.unwrap();
+    assert_eq!((closed.windows, closed.attempts), (1, 20));
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.pending, proof.orphans, proof.unknown), (0, 0, 0));
+    // A minute at 0.35 an hour.
+    assert_eq!(proof.pool_cost, Pico::new(5_833_333_333));
+    assert_eq!(
+        proof.pool_used.checked_add(proof.pool_idle),
+        Ok(proof.pool_cost)
+    );
+
+    let rows = store.scenario_summaries(None, hour()).await.unwrap();
+    let platform = store.platform_cost(hour()).await.unwrap();
+    let sum = |f: fn(&ScenarioSummary) -> Pico| rows.iter().map(f).sum::<Pico>();
+    let (marginal, loaded) = (sum(|row| row.cost.marginal), sum(|row| row.cost.loaded));
+    assert_eq!(
+        loaded.checked_add(platform.loaded),
+        Ok(proof.pool_cost),
+        "loaded is the bill"
+    );
+    // 100 ms of device time.
+    assert_eq!(marginal.get().abs_diff(9_722_222), 0);
+    assert_eq!(idle_is_shared, loaded > marginal);
+    assert!(
+        rows.iter()
+            .all(|row| (row.cost.unknown, row.cost.pending) == (0, 0))
+    );
+
+    let again = store.settle(at(121)).await.unwrap();
+    assert_eq!(
+        again,
+        SettleReport::default(),
+        "closing twice changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_window_is_its_bill_with_idle_apart() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    a_window_is_its_bill(store, false).await;
+}
+
+#[tokio::test]
+async fn a_window_is_its_bill_with_idle_shared() {
+    let (_dir, store) = store(IdlePolicy::Proportional).await;
+    a_window_is_its_bill(store, true).await;
+}
+
+#[tokio::test]
+async fn windows_follow_each_other_without_gap_or_overlap() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    a_minute(&store).await;
+    store.settle(at(60)).await.unwrap();
+    // The next bucket begins 900 s after noon; a sample on either side, closed in one call.
+    let mut events: Vec<_> = (20..30).flat_map(|n| served(n, 800)).collect();
+    events.extend((30..40).flat_map(|n| served(n, 1_000)));
+    events.push(counters("w0", 899, 150_000_000, 2_000_000_000));
+    events.push(counters("w0", 1_100, 200_000_000, 2_000_000_000));
+    store.apply(batch(200, events)).await.unwrap();
+    assert_eq!(store.settle(at(1_100)).await.unwrap().windows, 2);
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.windows, proof.pending), (3, 0));
+    // 1100 s at 0.35 an hour, each window rounded once.
+    let whole = 1_100 * 350_000_000_000_i128 / 3_600;
+    assert!(
+        proof.pool_cost.get().abs_diff(whole) <= 3,
+        "{}",
+        proof.pool_cost
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_after_the_sample_waits() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    a_minute(&store).await;
+    store.apply(batch(101, served(77, 61))).await.unwrap();
+    assert_eq!(store.settle(at(62)).await.unwrap().attempts, 20);
+    assert_eq!(store.verify().await.unwrap().pending, 1);
+    store
+        .apply(batch(
+            102,
+            vec![counters("w0", 70, 105_000_000, 2_000_000_000)],
+        ))
+        .await
+        .unwrap();
+    assert_eq!(store.settle(at(70)).await.unwrap().attempts, 1);
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds() && proof.pending == 0, "{proof:?}");
+}
+
+#[tokio::test]
+async fn samples_that_come_twice_or_late_change_nothing() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    a_minute(&store).await;
+    let old = vec![
+        counters("w0", 60, 100_000_000, 2_000_000_000),
+        counters("w0", 30, 0, 0),
+    ];
+    store.apply(batch(101, old)).await.unwrap();
+    store.settle(at(60)).await.unwrap();
+    assert_eq!(
+        store.verify().await.unwrap().pool_cost,
+        Pico::new(5_833_333_333)
+    );
+}
+
+#[tokio::test]
+async fn two_workers_make_one_bill() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    a_minute(&store).await;
+    store
+        .apply(batch(101, vec![counters("w1", 60, 0, 0)]))
+        .await
+        .unwrap();
+    store.settle(at(60)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!(
+        (proof.windows, proof.pool_cost),
+        (1, Pico::new(11_666_666_667))
+    );
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_counted_and_not_zero() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let events = vec![
+        LedgerEvent::Attempt(pool_attempt(0, 10, None)),
+        LedgerEvent::Attempt(remote_attempt(6, 10, Some(1_000_000))),
+        LedgerEvent::Attempt(remote_attempt(12, 10, None)),
+        LedgerEvent::Request(request(0, 10)),
+        LedgerEvent::Request(request(6, 10)),
+        LedgerEvent::Request(request(12, 10)),
+        counters("w0", 60, 5_000_000, 0),
+    ];
+    store.apply(batch(1, events)).await.unwrap();
+    store.settle(at(60)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!(proof.unknown, 3, "one of the pool, two of the remote");
+    let rows = store.scenario_summaries(None, hour()).await.unwrap();
+    assert_eq!((rows[0].cost.known, rows[0].cost.unknown), (1, 2));
+    assert_eq!(rows[0].cost.marginal, Pico::from_units(10));
+}
+
+#[tokio::test]
+async fn the_proof_notices_every_kind_of_damage() {
+    let damages = [
+        "UPDATE lines SET amount = amount + 1 WHERE line = (SELECT MIN(line) FROM lines WHERE meter = 3)",
+        "DELETE FROM lines WHERE line = (SELECT MIN(line) FROM lines WHERE meter = 1)",
+        "UPDATE pool_windows SET cost = cost + 1",
+        "UPDATE pool_windows SET idle = idle - 1",
+        "UPDATE intervals SET provisioned = provisioned + 1",
+        "UPDATE request_rollups SET requests = requests + 1 WHERE tenant = (SELECT MIN(tenant) FROM requests)",
+        "UPDATE latency_rollups SET requests = requests + 1",
+        "UPDATE attempt_rollups SET known = known - 1",
+        "UPDATE cost_rollups SET amount = amount + 1",
+        "UPDATE spend_rollups SET amount = amount + 1",
+        "UPDATE outcome_rollups SET score = score + 1",
+        "DELETE FROM attempts WHERE attempt = (SELECT MIN(attempt) FROM attempts)",
+        "DELETE FROM requests WHERE request = (SELECT MIN(request) FROM requests)",
+    ];
+    for damage in damages {
+        let (dir, store) = store(IdlePolicy::Separate).await;
+        a_minute(&store).await;
+        let judged = vec![LedgerEvent::Outcome(outcome(3, "once", 800_000))];
+        store.apply(batch(101, judged)).await.unwrap();
+        store.settle(at(60)).await.unwrap();
+        assert!(store.verify().await.unwrap().holds());
+        let url = format!("sqlite://{}", dir.path().join("books.db").display());
+        let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url)
+            .await
+            .unwrap();
+        sqlx::query(damage).execute(&mut other).await.unwrap();
+        let proof = store.verify().await.unwrap();
+        assert!(!proof.holds(), "not noticed: {damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_older_than_the_books_is_counted_from_its_first_sample() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    store
+        .apply(batch(1, vec![counters("w0", 5_000, 1_000, 0)]))
+        .await
+        .unwrap();
+    assert_eq!(store.settle(at(5_000)).await.unwrap().windows, 0);
+    store
+        .apply(batch(2, vec![counters("w0", 5_010, 1_000, 0)]))
+        .await
+        .unwrap();
+    store.settle(at(5_010)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    let ten_seconds = Pico::new(972_222_222);
+    assert_eq!(proof.pool_cost, ten_seconds);
+}

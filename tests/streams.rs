@@ -1,0 +1,96 @@
+//! Streams that end well, and streams whose client goes away.
+
+use std::io::{Read, Write};
+
+use serde_json::{Value, json};
+use tests::books::Books;
+use tests::http;
+use tests::mock::Mock;
+use tests::system::{Setup, System};
+
+const TENANT: &str = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
+
+fn start(mock: &Mock) -> (System, String) {
+    let config = format!("{}{TENANT}", mock.remote("mock"));
+    let system = System::start(&Setup { config, ..Setup::default() });
+    system.wait_ready();
+    let key = system.key("a", &[]);
+    (system, key)
+}
+
+fn body(usage: bool) -> Value {
+    let mut body = json!({
+        "model": "auto", "stream": true, "messages": [{"role": "user", "content": "count"}],
+    });
+    if usage {
+        body["stream_options"] = json!({"include_usage": true});
+    }
+    body
+}
+
+fn frames(text: &str) -> Vec<Value> {
+    text.split("\n\n")
+        .filter_map(|event| event.strip_prefix("data: "))
+        .filter(|data| *data != "[DONE]")
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+#[test]
+fn usage_comes_only_where_it_was_asked_for() {
+    let mock = Mock::start(&["--tokens", "5"]);
+    let (mut system, key) = start(&mock);
+    for usage in [false, true] {
+        let reply = http::chat(system.address(), &key, &body(usage));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(reply.header("content-type").unwrap().starts_with("text/event-stream"));
+        assert!(reply.header("x-moegate-decision").is_some());
+        assert_eq!(reply.header("x-moegate-expert"), Some("mock"));
+        let text = reply.text();
+        assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+        let frames = frames(&text);
+        let counted: Vec<_> = frames.iter().filter(|f| f["usage"].is_object()).collect();
+        assert_eq!(counted.len(), usize::from(usage), "{text}");
+        if let Some(last) = counted.last() {
+            assert_eq!(last["choices"], json!([]));
+            assert_eq!(last["usage"]["completion_tokens"], 5);
+        }
+        let id = frames[0]["id"].as_str().unwrap();
+        assert!(id.starts_with("chatcmpl-") && frames.iter().all(|f| f["id"] == id && f["model"] == "mock"));
+    }
+    assert!(system.terminate().success(), "{}", system.log());
+    assert!(Books::open(&system).verify().holds());
+}
+
+#[test]
+fn a_client_that_leaves_stops_the_work_and_pays_for_what_was_done() {
+    let mock = Mock::start(&["--tokens", "100000", "--token-ms", "5"]);
+    let (mut system, key) = start(&mock);
+    let mut stream = http::connect(system.address());
+    let head = [("authorization", format!("Bearer {key}"))];
+    let head: Vec<_> = head.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let asked = http::request("POST", "/v1/chat/completions", &head, body(false).to_string().as_bytes());
+    stream.write_all(&asked).unwrap();
+    let mut seen = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    while String::from_utf8_lossy(&seen).matches("data: ").count() < 8 {
+        let n = stream.read(&mut buffer).unwrap();
+        assert!(n > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    drop(stream);
+    // A remote is read on to its usage, within bounds; ours here would go on for minutes, so the drain
+    // is cut when the gateway stops.
+    system.wait("the client's leaving is seen", || {
+        let metrics = http::get(system.address(), "/metrics", None).text();
+        metrics.contains("moegate_running_requests 0") || mock.counts()["disconnects"] != 0
+    });
+    assert!(system.terminate().success(), "{}", system.log());
+    assert!(mock.counts()["disconnects"].as_u64().unwrap() >= 1, "{}", mock.counts());
+    let report: Value =
+        serde_json::from_str(&system.told(&["scenario", "report", "--format", "json"])).unwrap();
+    let row = &report["scenarios"][0];
+    assert_eq!(row["requests"], 1, "{report}");
+    assert!(row["cost"]["marginal"].as_i64().unwrap() > 0, "{report}");
+    assert!(Books::open(&system).verify().holds());
+}
