@@ -6,7 +6,8 @@ SHELL := /bin/bash
 MOEGATE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moegate
 export MOEGATE_CACHE
 # Tools that setup.sh built; the machine's own come first.
-export PATH := $(PATH):$(MOEGATE_CACHE)/tools/bin:$(HOME)/.cargo/bin
+export PATH := $(PATH):$(MOEGATE_CACHE)/tools/bin:$(HOME)/.cargo/bin:/usr/sbin
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 # The Python that holds the OpenAI SDK, for the tests that drive it.
 export MOEGATE_PYTHON ?= $(MOEGATE_CACHE)/venv/bin/python
 
@@ -38,16 +39,22 @@ check: ## format, lints, licences and bans, docs
 	cargo deny --workspace check --hide-inclusion-graph bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
-bench: ## CPU and latency against nginx, results into bench/results
+bench: ## CPU and latency against nginx and the gate's decision; results into bench/results
 	@deploy/setup.sh bench
 	cargo build --release -p moegate -p bench --bins
-	cargo run --release --quiet -p bench -- gateway --against nginx $(ARGS)
+	cargo run --release --quiet -p bench -- gateway --against nginx --moegate-bin "$(RELEASE)/moegate" $(ARGS)
+	cargo run --release --quiet -p bench -- gateway --against nginx --moegate-bin "$(RELEASE)/moegate" \
+	    --stream --out bench/results/gateway-stream.json $(ARGS)
+	cargo bench -p router
 
-train: ## the four experts again, from the data sets in the folder DATA
+train: ## experts and gate again, from the data sets in the folder DATA
 	@test -n "$(DATA)" || { echo "usage: make train DATA=folder-of-data-sets" >&2; exit 2; }
 	@deploy/setup.sh train
 	cargo build --release -p trainer --bins
+	mkdir -p var/outcomes
 	for recipe in router/trainer/recipes/*.toml; do \
-	    cargo run --release --quiet -p trainer --bin moegate-train -- expert --config "$$recipe" \
-	        --base "$(MOEGATE_CACHE)/minilm" --data "$(DATA)" --out "deploy/experts/$$(basename "$$recipe" .toml)"; \
+	    expert=$$(basename "$$recipe" .toml); \
+	    "$(RELEASE)/moegate-train" expert --config "$$recipe" --base "$(MOEGATE_CACHE)/minilm" --data "$(DATA)" \
+	        --out "deploy/experts/$$expert" --outcomes "var/outcomes/$$expert.jsonl"; \
 	done
+	"$(RELEASE)/moegate-train" gate fit --data "$(DATA)" --outcomes var/outcomes --experts deploy/experts --out deploy/gate
