@@ -4,8 +4,9 @@ use units::{Nanos, Timestamp};
 
 /// What one token weighs: a limit of n per minute refills n units each nanosecond, so nothing is ever rounded.
 const WEIGHT: i128 = 60_000_000_000;
-/// A clock that falls back further than this was set anew; less is only threads passing each other.
-const CLOCK_SET: Nanos = Nanos::new(1_000_000_000);
+/// A clock that falls back further was set anew. Less is a request that was long in coming, or threads that pass each
+/// other: were the bucket's time taken back for those, the same time would refill it twice.
+const CLOCK_SET: Nanos = Nanos::new(900_000_000_000);
 
 /// How much of a limit is left. Starts full; may go below nothing when more was used than was asked for.
 #[derive(Debug, Clone, Copy, Default)]

@@ -99,6 +99,18 @@ fn threads_that_pass_each_other_gain_nothing_and_a_clock_set_back_stops_nobody()
 }
 
 #[test]
+fn a_request_that_was_long_in_coming_does_not_refill_twice() {
+    let mut bucket = Bucket::default();
+    bucket.take(60, 60, at(0));
+    for slow in [30, 29, 10, 1, 0] {
+        // Its body took until now; it asks with the time it began at.
+        bucket.take(60, 0, at(slow * 1_000_000_000));
+        bucket.take(60, 0, at(30_000_000_000));
+    }
+    assert_eq!(bucket.window(60, at(30_000_000_000)).remaining, 30);
+}
+
+#[test]
 fn the_largest_limit_does_not_overflow() {
     let mut bucket = Bucket::default();
     bucket.take(u64::MAX, u64::MAX, at(0));
@@ -131,22 +143,27 @@ proptest! {
         }
     }
 
-    /// Over any run, what is given is at most a full bucket and the refill of the time that passed.
+    /// Over any run, what is given is at most a full bucket and the refill of the time that passed, even when requests
+    /// ask with times that are minutes old.
     #[test]
     fn never_more_than_full_plus_refill(
         limit in 1_u64..5_000,
-        steps in prop::collection::vec((0_u64..3_000_000_000, 1_u64..800), 1..200),
+        steps in prop::collection::vec(
+            (0_u64..3_000_000_000, prop_oneof![2 => Just(0_i64), 1 => 0_i64..800_000_000_000], 1_u64..800),
+            1..200,
+        ),
     ) {
         let mut bucket = Bucket::default();
-        let (mut now, mut given, mut passed) = (at(0), 0_u128, 0_u128);
-        for (ns, ask) in steps {
-            now = later(now, ns);
-            passed += u128::from(ns);
+        let (mut given, mut passed) = (0_u128, 0_u64);
+        bucket.take(limit, 0, at(0));
+        for (ns, late, ask) in steps {
+            passed += ns;
+            let now = at(i64::try_from(passed).unwrap() - late);
             if bucket.check(limit, ask, now).is_ok() {
                 bucket.take(limit, ask, now);
                 given += u128::from(ask);
             }
-            let most = u128::from(limit) * (60_000_000_000 + passed) / 60_000_000_000;
+            let most = u128::from(limit) * (60_000_000_000 + u128::from(passed)) / 60_000_000_000;
             prop_assert!(given <= most, "{given} given, {most} allowed");
         }
     }
