@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Measures Moegate: a mock upstream, a load driver, and the gateway beside nginx on the same mock in
+//! one run. It must not know how the gateway works inside: it speaks HTTP and reads `/proc`.
+
+pub mod gateway;
+pub mod http;
+pub mod load;
+pub mod machine;
+pub mod mock;
+pub mod process;
