@@ -28,17 +28,14 @@ const LINKS: &[(&str, &[&str])] = &[
     ),
     ("expert-card", &["units"]),
     ("router", &["expert-card", "units"]),
-    (
-        "expert-pool",
-        &["expert-card", "openai-api", "router", "units"],
-    ),
+    ("expert-pool", &["openai-api", "units"]),
     ("models", &["expert-card", "units"]),
     (
         "expert-worker",
         &["expert-card", "models", "openai-api", "units"],
     ),
     ("trainer", &["expert-card", "models", "router", "units"]),
-    ("bench", &["openai-api", "units"]),
+    ("bench", &[]),
     ("tests", &["ledger", "ledger-store", "units"]),
 ];
 
