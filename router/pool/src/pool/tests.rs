@@ -15,6 +15,7 @@ use crate::{
     RequestBody, StreamEvent, WorkerSource,
 };
 
+mod encrypted;
 mod membership;
 mod mock;
 mod retry;
