@@ -1,6 +1,12 @@
 //! Time of one whole decision (features, network, policy) for short, usual and long prompts: criterion's estimate, and
 //! p50 and p99 over single decisions. Uses the shipped gate.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench stops at the first failure and prints its figures"
+)]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -64,10 +70,5 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
-#[expect(missing_docs, reason = "the macro makes the item")]
-mod group {
-    use super::{Criterion, criterion_group, decisions};
-    criterion_group!(benches, decisions);
-}
-use group::benches;
+criterion_group!(benches, decisions);
 criterion_main!(benches);

@@ -28,6 +28,8 @@ mod view;
 
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod shipped;
 
 pub use candidate::{Candidate, Capabilities, Capacity, Price};
 pub use decide::{Draw, decide};

@@ -327,7 +327,7 @@ proptest! {
         let allowed: Option<Vec<ExpertId>> =
             allowed.map(|list| list.into_iter().map(|at| ids[at].clone()).collect());
         let policy = Policy {
-            allowed: allowed.clone(),
+            allowed,
             max_cost: Some(Pico::new(15_000_000_000)),
             exploration: Exploration { epsilon, margin },
             ..Policy::default()

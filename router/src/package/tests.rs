@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::sample::package;
 
+type Change<T> = (&'static str, fn(&mut T));
+
 fn refused(change: impl FnOnce(&mut Package)) -> String {
     let mut package = package();
     change(&mut package);
@@ -18,7 +20,7 @@ fn refused(change: impl FnOnce(&mut Package)) -> String {
 
 #[test]
 fn malformed_manifests_are_refused_by_field() {
-    let cases: [(&str, fn(&mut Manifest)); 9] = [
+    let cases: [Change<Manifest>; 9] = [
         ("gate.json: schema", |m| m.schema = 2),
         ("features.version", |m| m.features.version = 9),
         ("features.dense", |m| m.features.dense.truncate(3)),
@@ -42,7 +44,7 @@ fn malformed_manifests_are_refused_by_field() {
 
 #[test]
 fn malformed_weights_are_refused_by_tensor() {
-    let cases: [(&str, fn(&mut Weights)); 6] = [
+    let cases: [Change<Weights>; 6] = [
         ("hidden.weight", |w| w.input[3][5] = f32::NAN),
         ("quality.bias", |w| w.quality.bias[1] = f32::INFINITY),
         ("embedding.scale", |w| w.scale[0] = f32::NAN),

@@ -14,6 +14,8 @@ use super::outcomes::Outcomes;
 const UNMEASURED: f32 = 0.8;
 /// Share of out-of-scope requests assumed to be rejected where no card has measured it.
 const UNMEASURED_REJECT: f32 = 0.5;
+/// Quality assumed on texts of the expert's domain that are rows of none of its tasks: nobody has measured it.
+const ELSEWHERE: f32 = 0.5;
 /// Quality assumed in the expert's own domain in a language it was not trained on.
 const FOREIGN: f32 = 0.15;
 
@@ -157,7 +159,9 @@ pub fn join(corpus: &mut Corpus, experts: &[Expert], outcomes: &Outcomes) -> Lab
             .join(", ")
     };
     let (seen, unseen) = (named(true), named(false));
-    let mut origin = "0 on other experts' tasks".to_owned();
+    let mut origin = format!(
+        "0 on other experts' tasks, {ELSEWHERE} assumed on texts of the own domain that belong to no task"
+    );
     if !seen.is_empty() {
         origin.push_str(&format!("; outcomes on dev rows for {seen}"));
     }
@@ -188,8 +192,7 @@ fn derived(row: &Row, expert: &Expert, has_outcomes: bool) -> Option<f32> {
         Some(_) if has_outcomes => None,
         Some(task) if row.outside => Some(task.reject.unwrap_or(UNMEASURED_REJECT)),
         Some(task) => Some(task.accuracy.unwrap_or(UNMEASURED)),
-        // Nobody has measured an expert on texts of its domain that are no rows of its tasks.
-        None if own_domain => None,
+        None if own_domain && row.task.is_none() => Some(ELSEWHERE),
         None => Some(0.0),
     }
 }

@@ -68,7 +68,7 @@ const fn source(
 /// Every source, in a fixed order.
 #[rustfmt::skip]
 pub const SOURCES: &[Source] = &[
-    source("banking77", "banking77/train.csv", "CC-BY-4.0", Some("banking77"), 6_000,
+    source("banking77", "banking77/train.csv", "CC-BY-4.0", Some("banking77"), 9_000,
         texts("finance", Some("bank-intents"))),
     source("headlines", "frugalgpt-headlines/headlines_train.csv", "CC-BY-SA-3.0", Some("headlines"), 4_000,
         texts("finance", Some("headline-direction"))),
@@ -86,7 +86,7 @@ pub const SOURCES: &[Source] = &[
         texts("medical", Some("unassigned"))),
     source("pubmedqa", "pubmedqa/pqal.jsonl", "MIT", None, 500, Form::Question { domain: "medical" }),
     source("clinc150", "clinc150/train_val.csv", "CC-BY-3.0", Some("clinc150"), 8_000, Form::Clinc),
-    source("mmlu-stem", "routellm-mmlu/mmlu_train.csv", "MIT", None, 600, Form::MmluOutside),
+    source("mmlu-other", "routellm-mmlu/mmlu_train.csv", "MIT", None, 1_200, Form::MmluOutside),
     source("gsm8k", "routellm-gsm8k/gsm8k_traindev.csv", "MIT", None, 400, Form::GsmOutside),
     source("supplement", "", "Apache-2.0", None, 1_000, Form::Supplement),
 ];
@@ -168,12 +168,24 @@ fn csv_rows(source: &Source, path: &Path, bytes: &[u8]) -> Result<Vec<Draft>> {
                 Some("general"),
                 Some("assistant-intents"),
             )),
-            Form::MmluOutside if domain == "stem" => Some(outside(text)),
+            Form::MmluOutside if OUTSIDE_SUBJECTS.contains(&domain) => stem(text).map(outside),
             Form::GsmOutside => Some(outside(text)),
             _ => None,
         });
     }
     Ok(drafts)
+}
+
+/// Subjects that no expert covers.
+const OUTSIDE_SUBJECTS: [&str; 2] = ["stem", "general"];
+
+/// Longest question taken for one that a person might ask.
+const LONGEST_STEM: usize = 300;
+
+/// The question without its options, as a person would ask it.
+fn stem(prompt: &str) -> Option<&str> {
+    let question = prompt.split("\nA.").next().unwrap_or(prompt).trim();
+    (question.len() <= LONGEST_STEM).then_some(question)
 }
 
 /// A prompt no expert has a task for; its source has no dev rows of its own here.

@@ -20,7 +20,7 @@ const TABLE_RATE: f32 = 0.08;
 /// Share that a table row loses each time it is touched, at the full rate.
 const SHRINK: f32 = 2e-4;
 /// Share of a copy's tokens that are left out, so that none is leaned on.
-const DROPOUT: f64 = 0.25;
+const DROPOUT: f64 = 0.3;
 const DENSE_RATE: f32 = 0.002;
 /// Passes without a better tune loss before training stops.
 const PATIENCE: u32 = 4;
@@ -72,6 +72,7 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
         })
         .collect();
     let mut fitter = Fitter::new(Network::new(experts, rng), experts);
+    let mut average = Average::default();
     let mut best: Option<(f64, Network)> = None;
     let (mut curve, mut stale) = (Vec::new(), 0);
     for epoch in 1..=args.epochs {
@@ -92,7 +93,8 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
             bar.inc(u64::try_from(batch.len())?);
         }
         bar.finish_and_clear();
-        let heads = evaluate(&fitter.network, &tune);
+        let network = average.add(&fitter.network);
+        let heads = evaluate(network, &tune);
         let tuned = heads.total();
         if !(loss.total().is_finite() && tuned.is_finite()) {
             bail!("the loss is no number after pass {epoch}: nothing was written");
@@ -109,7 +111,7 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
             loss.total(),
         ));
         if best.as_ref().is_none_or(|(least, _)| tuned < *least) {
-            best = Some((tuned, fitter.network.clone()));
+            best = Some((tuned, network.clone()));
             stale = 0;
         } else {
             stale += 1;
@@ -151,6 +153,31 @@ fn evaluate(network: &Network, rows: &[(Encoded, &Row)]) -> Loss {
         losses(&network.forward(text), &target(row), &mut loss);
     }
     loss
+}
+
+/// The mean of the networks after each pass, which swings less than each of them.
+#[derive(Default)]
+struct Average {
+    mean: Option<Network>,
+    passes: f32,
+}
+
+impl Average {
+    /// Adds a network and returns the mean so far.
+    fn add(&mut self, network: &Network) -> &Network {
+        self.passes += 1.0;
+        let share = 1.0 / self.passes;
+        let mean = self.mean.get_or_insert_with(|| network.clone());
+        let mut newest = network.clone();
+        let table = mean.table.as_flattened_mut().iter_mut();
+        for (value, new) in table.zip(network.table.as_flattened()) {
+            *value += share * (new - *value);
+        }
+        for (value, new) in mean.dense.numbers().zip(newest.dense.numbers()) {
+            *value += share * (*new - *value);
+        }
+        mean
+    }
 }
 
 /// The rows of one pass: of each source at most its cap, rare kinds more than once, in random order.

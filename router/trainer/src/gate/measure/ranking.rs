@@ -7,7 +7,7 @@ use units::ExpertId;
 
 use crate::gate::corpus::{Corpus, Fold, Row};
 
-/// Mean quality of the chosen expert over the texts on which the quality of every expert is known.
+/// Mean quality of the chosen expert over the rows of experts' tasks on which the quality of every expert is known.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Choice {
     /// Texts.
@@ -68,7 +68,7 @@ impl Chooser {
             .map(|(id, domain)| reading.predict(&Candidate::new(id, domain)).quality)
             .collect();
         let known: Option<Vec<f32>> = row.quality.iter().copied().collect();
-        let Some(known) = known.filter(|known| !known.is_empty()) else {
+        let Some(known) = known.filter(|known| !known.is_empty() && row.task.is_some()) else {
             return predicted;
         };
         let of = |at: usize| f64::from(known.get(at).copied().unwrap_or(0.0));
