@@ -14,7 +14,7 @@ use crate::answers::Answers;
 use crate::base::{Base, plain_tokenizer};
 use crate::data::{self, Row, TaskData};
 use crate::export::{self, Calibration, Draft};
-use crate::recipe::{Recipe, TaskRecipe};
+use crate::recipe::{Learns, Recipe, TaskRecipe};
 use crate::student::Student;
 use crate::train::{Example, Examples};
 use crate::{calibrate, evaluate, say, train, vocabulary};
@@ -87,13 +87,17 @@ pub fn run(args: &Args) -> Result<()> {
     let examples = tasks
         .iter()
         .map(|(_, data)| {
-            let train = examples(&tokenizer, &data.train, context)?;
+            let cut = recipe.training.cut_tokens.min(context);
+            let train = examples(&tokenizer, &data.train, cut)?;
             Ok(Examples {
                 train,
                 dev: examples(&tokenizer, &data.dev, context)?,
             })
         })
         .collect::<Result<Vec<_>>>()?;
+    if recipe.training.learns == Learns::Layers {
+        student.freeze_words();
+    }
     let epochs = train::fit(&mut student, &examples, &recipe.training, recipe.seed)?;
     let mut known = Vec::new();
     for (position, ((answers, data), task)) in tasks.into_iter().zip(&recipe.tasks).enumerate() {

@@ -72,8 +72,22 @@ pub struct TrainingRecipe {
     pub clip: f64,
     /// Passes without a better dev accuracy before stopping.
     pub patience: usize,
+    /// Learn from at most this many tokens of each text; answers may still read the whole context.
+    pub cut_tokens: usize,
+    /// Which weights learn.
+    pub learns: Learns,
     /// Arithmetic of the encoder while learning; variables, heads and measuring are always fp32.
     pub precision: Precision,
+}
+
+/// Which weights learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Learns {
+    /// All of them.
+    All,
+    /// All but the word embeddings: a quarter faster, and words that training never shows keep their neighbours.
+    Layers,
 }
 
 /// Arithmetic of the encoder while learning.
@@ -171,6 +185,10 @@ impl Recipe {
         );
         let t = &self.training;
         ensure!(
+            t.cut_tokens >= 8,
+            "training.cut_tokens: expected at least 8"
+        );
+        ensure!(
             t.epochs > 0 && t.batch > 0,
             "training.epochs, training.batch: expected at least 1"
         );
@@ -218,8 +236,8 @@ impl Recipe {
         format!(
             "layers {layers:?} of the base, vocabulary cut to at most {vocabulary}, {context_tokens} tokens of \
              context; fine-tuned on labels: AdamW, peak rate {:e} (heads {:e}), batch {}, up to {} epochs with warm-up \
-             {} and cosine decay, dropout {}, label smoothing {}, gradient norm {}, {:?} arithmetic; \
-             best dev epoch kept",
+             {} and cosine decay, dropout {}, label smoothing {}, gradient norm {}, texts cut at {} tokens, {:?} learn, \
+             {:?} arithmetic; best dev epoch kept",
             t.learning_rate,
             t.head_learning_rate,
             t.batch,
@@ -228,6 +246,8 @@ impl Recipe {
             t.dropout,
             t.label_smoothing,
             t.clip,
+            t.cut_tokens,
+            t.learns,
             t.precision,
         )
     }

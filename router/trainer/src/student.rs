@@ -21,6 +21,8 @@ pub mod group {
     pub const HEADS: usize = 2;
 }
 
+const WORDS: &str = "embeddings.word_embeddings.weight";
+
 /// A network whose weights are variables.
 #[derive(Debug)]
 pub struct Student {
@@ -117,6 +119,13 @@ impl Student {
         Ok(Classifier::new(&weights, &self.config, &tasks)?)
     }
 
+    /// Leaves the word embeddings as they are from now on. To be called before an optimizer is made.
+    pub fn freeze_words(&self) {
+        if let Some(words) = self.variables.variables().get(WORDS) {
+            let _same = words.set_requires_grad(false);
+        }
+    }
+
     /// A copy of all variables as they are now.
     pub fn snapshot(&self) -> Result<HashMap<String, Tensor>> {
         let _no_grad = tch::no_grad_guard();
@@ -144,7 +153,7 @@ fn part(
     layers: &[i64],
     kept: &[u32],
 ) -> Result<Option<(String, Tensor)>> {
-    if name == "embeddings.word_embeddings.weight" {
+    if name == WORDS {
         let rows: Vec<i64> = kept.iter().map(|&id| i64::from(id)).collect();
         return Ok(Some((
             name.to_owned(),

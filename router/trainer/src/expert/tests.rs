@@ -36,6 +36,8 @@ label_smoothing = 0.0
 clip = 1.0
 patience = 8
 precision = "f32"
+cut_tokens = 16
+learns = "all"
 
 [[task]]
 id = "signs"

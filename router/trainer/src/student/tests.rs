@@ -86,3 +86,24 @@ fn gradients_reach_fp32_variables_through_bf16() {
     assert_eq!(gradient.kind(), tch::Kind::Float);
     assert!(f64::try_from(gradient.abs().sum(tch::Kind::Double)).unwrap() > 0.0);
 }
+
+#[test]
+fn frozen_words_get_no_gradient() {
+    let student = Student::cut(&base(), &[0], &[0, 1, 2, 3], &[("a", 3)]).unwrap();
+    student.freeze_words();
+    let learner = student.learner(Precision::F32).unwrap();
+    let row: &[u32] = &[1, 2, 3];
+    let batch = models::TokenBatch::new(&[row], &student.config, tch::Device::Cpu).unwrap();
+    let pooled = learner
+        .pooled(&batch, models::Mode::Train { dropout: 0.0 })
+        .unwrap();
+    learner
+        .logits(0, &pooled)
+        .unwrap()
+        .square()
+        .sum(tch::Kind::Float)
+        .backward();
+    let gradient = |name: &str| student.variables.variables()[name].grad();
+    assert!(!gradient("embeddings.word_embeddings.weight").defined());
+    assert!(gradient("embeddings.position_embeddings.weight").defined());
+}
