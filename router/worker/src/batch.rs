@@ -108,7 +108,7 @@ mod tests {
         let limits = BatchLimits::of_members(4);
         assert_eq!(
             choose(&[10, 200, 11, 9, 190, 10, 10], &limits),
-            [0, 2, 5, 6]
+            [0, 3, 5, 6]
         );
         assert_eq!(choose(&[200, 10, 10], &limits), [0]);
         assert_eq!(choose(&[200, 10, 180, 10, 210], &limits), [0, 2, 4]);

@@ -20,6 +20,8 @@ pub(crate) struct Attempt {
     pub(crate) purpose: Purpose,
     /// `x-moegate-deadline-ms`: how long the client still waits.
     pub(crate) remaining: Option<Duration>,
+    /// `x-moegate-task`: a hint, passed over by experts that have no such task.
+    pub(crate) task: Option<String>,
     /// `x-request-id`, for the answer.
     pub(crate) request: Option<HeaderValue>,
 }
@@ -34,6 +36,7 @@ impl Attempt {
             id: id.unwrap_or_else(|| ids.attempt()),
             purpose: purpose.unwrap_or(Purpose::Serve),
             remaining: remaining.map(|ms| Duration::from_millis(ms).min(LONGEST)),
+            task: parsed(headers, "x-moegate-task", "a task's id")?,
             request: headers.get("x-request-id").cloned(),
         })
     }

@@ -46,7 +46,7 @@ pub(crate) async fn complete(
         .roster
         .find(&request.model)
         .ok_or_else(|| refused::no_such_model(&request.model))?;
-    let input = encode(&app, slot, hosted, &request).await?;
+    let input = encode(&app, slot, hosted, &request, attempt.task.as_deref()).await?;
     let prompt = u64::try_from(input.ids.len()).unwrap_or(u64::MAX);
     let done = compute(&app, slot, input, attempt.remaining, arrived).await?;
     let paper = Paper {
@@ -82,12 +82,14 @@ async fn read_body(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes
     }
 }
 
-/// The tokens of what an encoder expert reads: the last message of the user.
+/// The tokens of what an encoder expert reads: the last message of the user. The task is the one the
+/// request names, else the hinted one where the expert has it, else the expert's own choice.
 async fn encode(
     app: &App,
     slot: Slot,
     hosted: &Hosted,
     request: &ChatRequest,
+    hint: Option<&str>,
 ) -> Result<Encoded, Refused> {
     let text = request.last_user_text();
     if text.trim().is_empty() {
@@ -101,6 +103,7 @@ async fn encode(
         let message = format!("{expert} has no task {id:?}; it has: {tasks}");
         return Err(refused::wrong("task_not_found", "metadata.task", message));
     }
+    let task = task.or(hint.filter(|id| hosted.card.task(id).is_some()));
     let Some(tokenizer) = hosted.tokenizer() else {
         app.scheduler.refuse();
         return Err(refused::unavailable(app.scheduler.want(slot)));

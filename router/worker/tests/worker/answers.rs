@@ -126,6 +126,29 @@ async fn the_experts_own_head_picks_a_task_where_none_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hinted_task_is_taken_where_the_request_names_none() {
+    let shelf = Shelf::of(&["tiny"]);
+    let worker = shelf.serve().await;
+    let address = worker.address();
+    let mut free = ask("tiny", "colour", "who?");
+    free.as_object_mut().unwrap().remove("metadata");
+    let own = content(&chat(address, &free).await.ok())["task"].clone();
+    for hint in ["colour", "mood", "taste"] {
+        let headers = [("x-moegate-task", hint)];
+        let said = content(&chat_with(address, &headers, &free).await.ok());
+        let expected = if hint == "taste" {
+            own.clone()
+        } else {
+            hint.into()
+        };
+        assert_eq!(said["task"], expected, "{hint}");
+        let named = chat_with(address, &headers, &ask("tiny", "mood", "who?")).await;
+        assert_eq!(content(&named.ok())["task"], "mood");
+    }
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn log_probabilities_are_those_of_the_labels() {
     let shelf = Shelf::of(&["tiny"]);
     let worker = shelf.serve().await;
