@@ -120,7 +120,7 @@ impl Journal {
         self.writer.append(events)
     }
 
-    /// Waits until everything appended before this call is in the store.
+    /// Waits until everything appended before this call, and everything left over from before, is in the store.
     ///
     /// # Errors
     /// `Store` when the store refuses meanwhile; the events stay in the journal.
@@ -130,10 +130,10 @@ impl Journal {
         let before = progress.borrow().refusals;
         self.wake.notify_one();
         let done = progress
-            .wait_for(|now| now.moved >= target || now.refusals > before)
+            .wait_for(|now| now.reached(target) || now.refusals > before)
             .await;
         match done {
-            Ok(now) if now.moved >= target => Ok(()),
+            Ok(now) if now.reached(target) => Ok(()),
             Ok(now) => Err(JournalError::Store(
                 now.last_error.clone().unwrap_or_default(),
             )),

@@ -100,11 +100,11 @@ impl SqliteStore {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
-        let (busy,): (i64,) = sqlx::query_as("SELECT busy FROM pragma_wal_checkpoint('PASSIVE')")
+        let (busy, log, copied): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)")
             .fetch_one(&mut writer.connection)
             .await?;
-        // Busy means that a reader still needs the WAL; it was synced before anything was copied.
-        tracing::debug!(busy, "write-ahead log was copied");
+        // Busy means that a reader still needs the log; it was synced before anything was copied.
+        tracing::debug!(busy, log, copied, "write-ahead log was copied");
         Ok(())
     }
 }

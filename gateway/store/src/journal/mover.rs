@@ -34,8 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How far the mover is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
-    /// Groups appended in this run that are posted.
-    pub(super) moved: u64,
+    /// Groups appended in this run that are posted; `None` until what was left over is posted too.
+    pub(super) moved: Option<u64>,
     /// Refusals of the store since start.
     pub(super) refusals: u64,
     /// Refusals in a row.
@@ -150,11 +150,11 @@ impl Mover {
         }
         self.post(tail.id, tail.written).await?;
         self.report.send_if_modified(|progress| {
-            let news = progress.moved != tail.appends || progress.failures > 0;
+            let news = progress.moved != Some(tail.appends) || progress.failures > 0;
             if progress.failures > 0 {
                 events::store_back(progress.failures);
             }
-            progress.moved = tail.appends;
+            progress.moved = Some(tail.appends);
             progress.failures = 0;
             progress.last_error = None;
             news
@@ -314,4 +314,11 @@ fn set_aside(dir: &std::path::Path, group: &[u8]) -> Result<(), JournalError> {
     let file = OpenOptions::new().append(true).create(true).open(path);
     let written = file.and_then(|mut file| file.write_all(group).and_then(|()| file.sync_data()));
     written.map_err(JournalError::io("set a group aside"))
+}
+
+impl Progress {
+    /// Is everything posted that lay there when `appends` groups had been appended?
+    pub(super) fn reached(&self, appends: u64) -> bool {
+        self.moved.is_some_and(|moved| moved >= appends)
+    }
 }

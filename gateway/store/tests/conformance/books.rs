@@ -44,8 +44,8 @@ async fn a_window_is_its_bill(store: impl Store, idle_is_shared: bool) {
         Ok(proof.pool_cost),
         "loaded is the bill"
     );
-    // 100 ms of device time.
-    assert_eq!(marginal.get().abs_diff(9_722_222), 0);
+    // 100 ms of device time; each of the twenty shares is rounded.
+    assert!(marginal.get().abs_diff(9_722_222) <= 20, "{marginal}");
     assert_eq!(idle_is_shared, loaded > marginal);
     assert!(
         rows.iter()
