@@ -39,10 +39,6 @@ const LINKS: &[(&str, &[&str])] = &[
     ("tests", &["ledger", "ledger-store", "units"]),
 ];
 
-/// What a crate's own tests and benches may use besides: the mock upstream, and whatever a crate
-/// already links.
-const TEST_LINKS: &[(&str, &[&str])] = &[("moegate", &["bench"]), ("expert-pool", &["bench"])];
-
 #[test]
 fn links_between_crates_equal_the_table() {
     let graph = Graph::get();
@@ -74,22 +70,15 @@ fn links_between_crates_equal_the_table() {
 }
 
 #[test]
-fn tests_of_a_crate_use_what_it_links_or_the_mock() {
+fn tests_of_a_crate_use_no_crate_that_it_does_not_link() {
     let graph = Graph::get();
     let members: BTreeSet<&str> = graph.members().collect();
     let free = ["tests", "bench"];
     let mut breaks = Vec::new();
     for name in members.iter().filter(|name| !free.contains(name)) {
         let linked = graph.direct(name, Kind::Build);
-        let more = TEST_LINKS
-            .iter()
-            .filter(|(from, _)| from == name)
-            .flat_map(|(_, to)| *to);
-        let allowed: BTreeSet<&str> = linked.into_iter().chain(more.copied()).collect();
         let used = graph.direct(name, Kind::Dev);
-        let outside = used
-            .intersection(&members)
-            .filter(|to| !allowed.contains(*to));
+        let outside = used.intersection(&members).filter(|to| !linked.contains(*to));
         breaks.extend(outside.map(|to| format!("{name} -> {to} (for tests)")));
     }
     assert_none("edges of tests", &breaks);
