@@ -78,7 +78,9 @@ fn tests_of_a_crate_use_no_crate_that_it_does_not_link() {
     for name in members.iter().filter(|name| !free.contains(name)) {
         let linked = graph.direct(name, Kind::Build);
         let used = graph.direct(name, Kind::Dev);
-        let outside = used.intersection(&members).filter(|to| !linked.contains(*to));
+        let outside = used
+            .intersection(&members)
+            .filter(|to| !linked.contains(*to));
         breaks.extend(outside.map(|to| format!("{name} -> {to} (for tests)")));
     }
     assert_none("edges of tests", &breaks);
