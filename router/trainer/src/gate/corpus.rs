@@ -148,14 +148,17 @@ pub fn read(data: &Path, supplement: &Path) -> Result<Corpus> {
 fn fold_of(draft: &Draft) -> Fold {
     let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(draft.text.trim().as_bytes()).into();
     let place = u32::from_le_bytes([a, b, c, d]) % 100;
-    match (draft.train, place) {
-        (Some(true), _) => Fold::Train,
-        (Some(false), 0..40) => Fold::Train,
-        (Some(false), 40..65) => Fold::Tune,
-        (Some(false), _) => Fold::Report,
-        (None, 0..80) => Fold::Train,
-        (None, 80..88) => Fold::Tune,
-        (None, _) => Fold::Report,
+    let (train_below, tune_below) = match draft.train {
+        Some(true) => (100, 100),
+        Some(false) => (40, 65),
+        None => (80, 88),
+    };
+    if place < train_below {
+        Fold::Train
+    } else if place < tune_below {
+        Fold::Tune
+    } else {
+        Fold::Report
     }
 }
 

@@ -218,9 +218,8 @@ fn json_lines(source: &Source, path: &Path, bytes: &[u8]) -> Result<Vec<Draft>> 
     {
         let place = || format!("{}: line {}", path.display(), number + 1);
         if source.form == Form::Supplement {
-            drafts.push(
-                supplement(serde_json::from_str(line).with_context(place)?).with_context(place)?,
-            );
+            let line: Line = serde_json::from_str(line).with_context(place)?;
+            drafts.push(supplement(&line).with_context(place)?);
             continue;
         }
         let value: Value = serde_json::from_str(line).with_context(place)?;
@@ -244,7 +243,7 @@ fn json_lines(source: &Source, path: &Path, bytes: &[u8]) -> Result<Vec<Draft>> 
     Ok(drafts)
 }
 
-fn supplement(line: Line) -> Result<Draft> {
+fn supplement(line: &Line) -> Result<Draft> {
     let made = Draft {
         outside: line.outside,
         foreign: line.language != "en",
