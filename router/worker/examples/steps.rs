@@ -1,7 +1,8 @@
 //! How many requests an expert answers a second, by the size of a step: what batching is worth.
 //!
 //! `cargo run --release -p expert-worker --example steps -- DIR [TOKENS] [SECONDS] [THREADS]`
-//! prints one line of JSON per size. Steps are computed as the worker does, without HTTP.
+//! prints one line of JSON per size. Steps are computed as the worker does, without HTTP. CPU time is
+//! what to compare on a machine that does other things too.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use expert_worker::{Engine, Slot, TorchEngine};
 use models::Encoded;
+use nix::sys::resource::{UsageWho, getrusage};
 
 fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
@@ -33,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     for members in [1, 2, 4, 8, 16, 32, 64] {
         let batch = vec![row.clone(); members];
         engine.classify(slot, &batch)?;
+        let cpu_before = cpu_seconds()?;
         let (start, bound) = (Instant::now(), Duration::from_secs_f64(seconds));
         let mut steps = 0_u32;
         while start.elapsed() < bound {
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
             steps += 1;
         }
         let each = start.elapsed().as_secs_f64() / f64::from(steps);
+        let cpu = (cpu_seconds()? - cpu_before) / f64::from(steps * u32::try_from(members)?);
         let rate = f64::from(u32::try_from(members)?) / each;
         let line = serde_json::json!({
             "members": members,
@@ -47,8 +51,20 @@ fn main() -> anyhow::Result<()> {
             "threads": tch::get_num_threads(),
             "step_ms": (each * 1e5).round() / 1e2,
             "requests_per_second": rate.round(),
+            "cpu_ms_per_request": (cpu * 1e6).round() / 1e3,
         });
         writeln!(stdout, "{line}")?;
     }
     Ok(())
+}
+
+/// User and system time of this process so far.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let seconds = |sec: i64, usec: i64| {
+        Duration::from_secs(sec.unsigned_abs()) + Duration::from_micros(usec.unsigned_abs())
+    };
+    let (user, system) = (usage.user_time(), usage.system_time());
+    let sum = seconds(user.tv_sec(), user.tv_usec()) + seconds(system.tv_sec(), system.tv_usec());
+    Ok(sum.as_secs_f64())
 }
