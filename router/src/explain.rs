@@ -83,7 +83,7 @@ pub fn explain(
     for token in &collected.tokens {
         bags.token(*token);
     }
-    let input = input_of(weights, &bags, outline);
+    let input = input_of(weights, &mut bags, outline);
     let mut features = collected.contributions(gate, &slope);
     let numbers = input.iter().zip(&slope).skip(3 * DIM).zip(DENSE_NAMES);
     features.extend(numbers.map(|((value, slope), name)| Contribution {

@@ -138,7 +138,7 @@ impl Gate {
         let mut bags = Bags::new(&self.weights, &self.manifest.features);
         let outline = crate::features::extract(view, &mut bags);
         let digest = bags.digest();
-        let input = input_of(&self.weights, &bags, outline);
+        let input = input_of(&self.weights, &mut bags, outline);
         network::hidden(&self.weights, &input, &mut scratch.hidden);
         network::softmax(&self.weights.domain, &scratch.hidden, &mut scratch.domains);
         network::softmax(

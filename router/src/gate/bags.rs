@@ -9,10 +9,9 @@ pub(crate) struct Bags<'g> {
     known: &'g [u8],
     bucket_bits: u32,
     known_bits: u32,
-    pub(super) words: [i32; DIM],
-    pub(super) chars: [i32; DIM],
-    pub(super) context: [i32; DIM],
-    pub(super) counts: [u32; 3],
+    words: Pile,
+    chars: Pile,
+    context: Pile,
     single: u32,
     seen: u32,
     digest: u64,
@@ -26,14 +25,18 @@ impl<'g> Bags<'g> {
             known: &weights.known,
             bucket_bits: spec.bucket_bits,
             known_bits: spec.known_bits,
-            words: [0; DIM],
-            chars: [0; DIM],
-            context: [0; DIM],
-            counts: [0; 3],
+            words: Pile::new(),
+            chars: Pile::new(),
+            context: Pile::new(),
             single: 0,
             seen: 0,
             digest: 0,
         }
+    }
+
+    /// The sums of words, characters and context, each with its count of tokens.
+    pub(crate) fn finish(&mut self) -> [([i32; DIM], u32); 3] {
+        [&mut self.words, &mut self.chars, &mut self.context].map(|pile| pile.finish(self.table))
     }
 
     /// Share of the words that were known in training; 1 where there are none.
@@ -56,38 +59,81 @@ impl<'g> Bags<'g> {
     }
 }
 
+/// Rows that are summed at once: as many as sixteen bits hold without overflow.
+const PILE: usize = 256;
+
+/// Rows waiting to be summed, and the sum so far. Summing many rows at once keeps the sum in registers.
+struct Pile {
+    rows: [u32; PILE],
+    waiting: usize,
+    sum: [i32; DIM],
+    count: u32,
+}
+
+impl Pile {
+    fn new() -> Self {
+        Self {
+            rows: [0; PILE],
+            waiting: 0,
+            sum: [0; DIM],
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, row: usize, table: &[[i8; DIM]]) {
+        if self.waiting == PILE {
+            self.flush(table);
+        }
+        if let Some(slot) = self.rows.get_mut(self.waiting) {
+            *slot = u32::try_from(row).unwrap_or(u32::MAX);
+            self.waiting += 1;
+        }
+    }
+
+    fn flush(&mut self, table: &[[i8; DIM]]) {
+        let mut narrow = [0_i16; DIM];
+        let waiting = self.rows.get(..self.waiting).unwrap_or(&[]);
+        let places = waiting
+            .iter()
+            .map(|row| usize::try_from(*row).unwrap_or(usize::MAX));
+        for row in places.filter_map(|place| table.get(place)) {
+            for (sum, value) in narrow.iter_mut().zip(row) {
+                *sum = sum.wrapping_add(i16::from(*value));
+            }
+        }
+        for (sum, part) in self.sum.iter_mut().zip(narrow) {
+            *sum += i32::from(part);
+        }
+        self.count += u32::try_from(self.waiting).unwrap_or(0);
+        self.waiting = 0;
+    }
+
+    fn finish(&mut self, table: &[[i8; DIM]]) -> ([i32; DIM], u32) {
+        self.flush(table);
+        (self.sum, self.count)
+    }
+}
+
 impl<'a> Sink<'a> for Bags<'_> {
     #[inline]
     fn token(&mut self, token: Token<'a>) {
-        let at = table_row(token.kind, token.hash, self.bucket_bits);
-        let Some(row) = self.table.get(at) else {
-            return;
-        };
-        let sum = match token.kind {
+        let pile = match token.kind {
             Kind::Word => {
                 let bit = known_bit(token.hash, self.known_bits);
                 let byte = self.known.get(bit / 8).copied().unwrap_or(0);
                 self.seen += u32::from((byte >> (bit % 8)) & 1);
                 self.single += 1;
-                self.counts[0] += 1;
                 &mut self.words
             }
-            Kind::Pair => {
-                self.counts[0] += 1;
-                &mut self.words
-            }
-            Kind::Chars => {
-                self.counts[1] += 1;
-                &mut self.chars
-            }
-            Kind::Context => {
-                self.counts[2] += 1;
-                &mut self.context
-            }
+            Kind::Pair => &mut self.words,
+            Kind::Chars => &mut self.chars,
+            Kind::Context => &mut self.context,
         };
-        for (total, value) in sum.iter_mut().zip(row) {
-            *total += i32::from(*value);
-        }
+        pile.add(
+            table_row(token.kind, token.hash, self.bucket_bits),
+            self.table,
+        );
         self.digest = self.digest.wrapping_add(token.hash);
     }
 }

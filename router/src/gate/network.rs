@@ -8,18 +8,17 @@ use crate::package::{HIDDEN, INPUT, Linear, Weights};
 pub(crate) type Input = [f32; INPUT];
 
 /// Each bag over the root of its count, then the numbers.
-pub(crate) fn input_of(weights: &Weights, bags: &Bags<'_>, outline: Outline) -> Input {
+pub(crate) fn input_of(weights: &Weights, bags: &mut Bags<'_>, outline: Outline) -> Input {
     let mut input = [0.0; INPUT];
-    let sums = [&bags.words, &bags.chars, &bags.context];
     let (slots, _) = input.as_chunks_mut::<DIM>();
-    for ((slot, sum), count) in slots.iter_mut().zip(sums).zip(bags.counts) {
+    for (slot, (sum, count)) in slots.iter_mut().zip(bags.finish()) {
         let share = bag_factor(count);
         for ((out, total), scale) in slot.iter_mut().zip(sum).zip(&weights.scale) {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "sums of one window are below 2^24"
             )]
-            let total = *total as f32;
+            let total = total as f32;
             *out = total * scale * share;
         }
     }

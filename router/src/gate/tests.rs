@@ -123,3 +123,77 @@ proptest! {
         prop_assert!(found.low <= found.quality && found.quality <= found.high);
     }
 }
+
+/// A package whose weights follow a formula, so that every part of the network speaks.
+fn formula() -> crate::Package {
+    let mut package = package();
+    package.manifest.features = crate::Spec::new(10, 10);
+    package.manifest.prior.head_weight = 0.6;
+    package.manifest.calibration.global = Platt {
+        scale: 0.9,
+        shift: 0.1,
+    };
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f32::from((state >> 24).to_le_bytes()[0]) / 127.5 - 1.0
+    };
+    let mut weights = Weights::silent(&package.manifest);
+    for row in &mut weights.embedding {
+        *row = std::array::from_fn(|at| if at % 2 == 0 { 40 } else { -30 });
+    }
+    for (at, row) in weights.embedding.iter_mut().enumerate() {
+        row[at % 32] = 120;
+    }
+    weights.scale.fill(0.01);
+    weights.known.fill(0b0101_0101);
+    weights.input.as_flattened_mut().fill_with(&mut next);
+    for head in [
+        &mut weights.domain,
+        &mut weights.scenario,
+        &mut weights.ood,
+        &mut weights.quality,
+    ] {
+        head.rows.as_flattened_mut().fill_with(|| next() * 0.1);
+    }
+    weights.ood.bias = vec![0.0];
+    package.weights = weights;
+    package
+}
+
+#[test]
+fn golden_readings_hold_on_every_machine() {
+    let gate = Gate::from_package(&formula()).unwrap();
+    let (tenant, legal) = (tenant(), expert("legal"));
+    let golden = [
+        (
+            "The licence may be assigned with consent.",
+            0.09868,
+            0.58492,
+            2_298_191_244,
+        ),
+        (
+            "Wie hoch ist die Gebühr? 12,50 €",
+            0.07742,
+            0.66186,
+            3_222_076_281,
+        ),
+        ("法律", 0.30728, 0.52628, 3_711_217_160),
+    ];
+    for (text, quality, ood, digest) in golden {
+        let turns = user(text);
+        let mut scratch = Scratch::new();
+        let reading = gate.read(&view(&tenant, &turns), &mut scratch);
+        let found = reading.predict(&Candidate::new(&legal, "legal"));
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-4;
+        assert!(
+            near(found.quality, quality)
+                && near(reading.out_of_distribution(), ood)
+                && reading.digest() == digest,
+            "{text}: {} {} {}",
+            found.quality,
+            reading.out_of_distribution(),
+            reading.digest(),
+        );
+    }
+}

@@ -233,11 +233,11 @@ fn the_supplement_is_whole() {
         .unwrap();
     let bytes = std::fs::read(path).unwrap();
     let rows = super::sources::drafts(source, path, &bytes).unwrap();
-    for domain in 0..DOMAINS.len() {
+    for (domain, name) in DOMAINS.iter().enumerate() {
         let foreign = rows
             .iter()
             .filter(|row| row.foreign && row.domain == Some(domain));
-        assert!(foreign.count() >= 30, "{}", DOMAINS[domain]);
+        assert!(foreign.count() >= 30, "{name}");
     }
     assert!(rows.iter().filter(|row| row.outside).count() >= 100);
 }
