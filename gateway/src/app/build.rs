@@ -47,6 +47,14 @@ pub enum BuildError {
     /// The expert pool.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The folder of store and journal.
+    #[error("folder {dir}: {why}")]
+    Folder {
+        /// The folder.
+        dir: String,
+        /// What the system says.
+        why: std::io::Error,
+    },
     /// The store.
     #[error("store in {dir}: {why}")]
     Store {
@@ -74,6 +82,9 @@ pub enum BuildError {
 /// The folder or the file cannot be used.
 pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
     let dir = &config.store.dir;
+    tokio::fs::create_dir_all(dir)
+        .await
+        .map_err(|why| BuildError::Folder { dir: dir.display().to_string(), why })?;
     let failed = |why: StoreError| BuildError::Store { dir: dir.display().to_string(), why };
     let pricing = Pricing { rates: rates::book(config)?, idle: std::collections::BTreeMap::new() };
     let store = SqliteStore::open(&database(dir), pricing).await.map_err(failed)?;
@@ -119,7 +130,10 @@ impl App {
             pool,
         };
         let dir = app.config.store.dir.display().to_string();
-        let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
+        tokio::fs::create_dir_all(dir)
+        .await
+        .map_err(|why| BuildError::Folder { dir: dir.display().to_string(), why })?;
+    let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
         app.refresh_keys().await.map_err(failed)?;
         app.restore_budgets().await.map_err(failed)?;
         Ok(app)
