@@ -1,22 +1,36 @@
-//! Pages for people who read what scenarios cost: plain view models in, HTML and SVG out. It must not
-//! know of sockets, stores, sessions or the clock.
+//! Renders the pages of the dashboard from plain view models, as HTML that works without script under a
+//! strict content policy. It must not know of sockets, of a runtime, of a clock, of the store or of who may see
+//! what: the gateway asks those questions first.
 
-mod amount;
-mod chart;
-mod layout;
+mod bars;
+mod figures;
+mod frame;
+mod notice;
 mod scenarios;
 mod sign_in;
 
-pub use amount::amount;
-pub use scenarios::{ExpertShare, Quality, ScenarioRow, ScenariosPage, SeriesRow};
-pub use sign_in::{Failure, SignInPage};
+pub use figures::{duration, money, money_each, percent, score};
+pub use frame::{Frame, SignedIn};
+pub use notice::{ErrorPage, render_error};
+pub use scenarios::{
+    Basis, CostCell, ExpertCell, Period, QualityCell, ScenarioRow, ScenariosPage, render_scenarios,
+};
+pub use sign_in::{SignInPage, render_sign_in};
 
-/// The style sheet, served at [`STYLE_PATH`]; pages hold no style or script of their own.
-pub const STYLE: &str = include_str!("style.css");
-
-/// Where pages expect the style sheet.
+/// Where the scenarios page is served.
+pub const SCENARIOS_PATH: &str = "/dashboard";
+/// Where the sign-in page is served, and where its form posts `key` and `csrf`.
+pub const SIGN_IN_PATH: &str = "/dashboard/sign-in";
+/// Where the sign-out form posts `csrf`.
+pub const SIGN_OUT_PATH: &str = "/dashboard/sign-out";
+/// Where [`STYLE_CSS`] is served, as `text/css; charset=utf-8`.
 pub const STYLE_PATH: &str = "/dashboard/style.css";
-
-/// The content security policy of every page: nothing from elsewhere, no script at all.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The stylesheet of every page.
+pub const STYLE_CSS: &str = include_str!("style.css");
+/// Where [`ICON_SVG`] is served, as `image/svg+xml`.
+pub const ICON_PATH: &str = "/dashboard/icon.svg";
+/// The icon of every page.
+pub const ICON_SVG: &str = include_str!("icon.svg");
+/// The `content-security-policy` every page works under: no script at all, nothing from elsewhere.
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";

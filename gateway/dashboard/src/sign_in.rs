@@ -1,55 +1,63 @@
-//! The page where people sign in, and the page that says what went wrong.
+//! The sign-in page: an API key opens the pages of its tenant.
 
 use maud::html;
 
-use crate::layout::page;
+use crate::SIGN_IN_PATH;
+use crate::frame::{Frame, page};
 
 /// The sign-in form.
-#[derive(Debug, Clone, Copy)]
-pub struct SignInPage<'a> {
-    /// Sent with the form; the same value stands in a cookie.
-    pub csrf: &'a str,
-    /// What went wrong last time.
-    pub problem: Option<&'a str>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// The token that the form sends back.
+    pub csrf: String,
+    /// Why the last try failed.
+    pub problem: Option<String>,
 }
 
-impl SignInPage<'_> {
-    /// The page.
-    pub fn render(&self) -> String {
-        let main = html! {
+/// The page as HTML.
+pub fn render_sign_in(view: &SignInPage) -> String {
+    let content = html! {
+        section .card .narrow {
             h1 { "Sign in" }
-            @if let Some(problem) = self.problem {
-                p .problem role="alert" { (problem) }
+            p { "Use an API key of your tenant to see what its scenarios cost, how fast and how good they are." }
+            @if let Some(problem) = &view.problem {
+                p #problem .problem role="alert" { (problem) }
             }
-            form .sign-in method="post" action="/dashboard/sign-in" {
-                input type="hidden" name="csrf" value=(self.csrf);
-                label for="credential" { "API key or token with the role finance or admin" }
-                input #credential name="credential" type="password" required autocomplete="current-password" autofocus;
+            form method="post" action=(SIGN_IN_PATH) {
+                input type="hidden" name="csrf" value=(view.csrf);
+                label for="key" { "API key" }
+                input #key type="password" name="key" required maxlength="256" autocomplete="current-password"
+                    spellcheck="false" placeholder="mg_…"
+                    aria-invalid=[view.problem.as_ref().map(|_| "true")]
+                    aria-describedby=[view.problem.as_ref().map(|_| "problem")];
                 button type="submit" { "Sign in" }
             }
-            p .note { "The key is checked and forgotten; a cookie of this browser stands for it until you sign out." }
-        };
-        page("Sign in", None, &main)
-    }
+        }
+    };
+    page("Sign in", &view.frame, &content)
 }
 
-/// A page for what cannot be shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Failure<'a> {
-    /// What cannot be done, in a few words.
-    pub title: &'a str,
-    /// What the reader can do about it.
-    pub advice: &'a str,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Failure<'_> {
-    /// The page.
-    pub fn render(&self) -> String {
-        let main = html! {
-            h1 { (self.title) }
-            p { (self.advice) }
-            p { a href="/dashboard" { "Back to the scenarios" } }
+    #[test]
+    fn the_form_names_its_problem_and_sends_its_token() {
+        let mut view = SignInPage {
+            frame: Frame {
+                signed_in: None,
+                made_at: String::new(),
+            },
+            csrf: "t0ken\"".to_owned(),
+            problem: None,
         };
-        page(self.title, None, &main)
+        let html = render_sign_in(&view);
+        assert!(html.contains("name=\"csrf\" value=\"t0ken&quot;\""));
+        assert!(!html.contains("role=\"alert\"") && !html.contains("aria-invalid"));
+        view.problem = Some("This key is not known".to_owned());
+        let html = render_sign_in(&view);
+        assert!(html.contains("role=\"alert\"") && html.contains("aria-describedby=\"problem\""));
     }
 }
