@@ -54,17 +54,28 @@ def test_an_unknown_model_and_an_unknown_path_are_not_found(client):
     ("request_body", "param"),
     [
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "nobody", "content": "x"}]}, "messages"),
-        ({"temperature": "hot"}, "temperature"),
         ({"max_tokens": -1}, "max_tokens"),
-        ({"messages": "hello"}, "messages"),
         ({"top_logprobs": 500, "logprobs": True}, "top_logprobs"),
     ],
 )
-def test_a_wrong_request_names_what_is_wrong(client, request_body, param):
+def test_a_wrong_value_names_its_field(client, request_body, param):
     error = refusal(client, openai.BadRequestError, **request_body)
     assert error.status_code == 400 and error.type == "invalid_request_error"
     assert error.param and error.param.startswith(param), error.param
+
+
+@pytest.mark.parametrize(
+    ("request_body", "hint"),
+    [
+        ({"messages": [{"role": "nobody", "content": "x"}]}, "nobody"),
+        ({"messages": "hello"}, "hello"),
+        ({"temperature": "hot"}, "hot"),
+    ],
+)
+def test_a_wrong_type_says_what_was_found(client, request_body, hint):
+    error = refusal(client, openai.BadRequestError, **request_body)
+    assert error.status_code == 400 and error.type == "invalid_request_error"
+    assert hint in error.message
 
 
 def test_ten_megabytes_are_too_much(client):

@@ -6,11 +6,16 @@ import openai
 import pytest
 from conftest import CARD, ask
 
+PATIENT = {"x-stainless-read-timeout": "300"}
+
 
 def test_a_slow_expert_meets_the_clients_timeout(connect):
+    """The header keeps the gateway waiting, so that it is the client who gives up."""
     started = time.monotonic()
     with pytest.raises(openai.APITimeoutError):
-        connect(timeout=0.5).chat.completions.create(model="slow", messages=ask(CARD))
+        connect(timeout=0.5).chat.completions.create(
+            model="slow", messages=ask(CARD), extra_headers=PATIENT
+        )
     assert time.monotonic() - started < 10
 
 
