@@ -15,5 +15,6 @@ mod demo;
 mod kill;
 mod limits;
 mod official_sdk;
+mod operator;
 mod streams;
 mod traffic;

@@ -3,6 +3,7 @@
 pub mod body;
 mod chat;
 mod context;
+mod dashboard;
 
 pub mod failure;
 mod feedback;
@@ -33,6 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .merge(dashboard::routes())
 
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

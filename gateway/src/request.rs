@@ -81,7 +81,7 @@ pub async fn serve(
     let ask = AdmitAsk { tokens: route.tokens, cost: route.cost };
     let permit = app
         .admission
-        .admit(&principal, &ask, context.started)
+        .admit(&principal, &ask, app.clock.now())
         .map_err(|refusal| Box::new(app.refusal(context, &refusal)))?;
     let rate = *permit.rate();
     let decision = header(&route.decision.id.to_string());

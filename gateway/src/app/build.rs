@@ -130,10 +130,7 @@ impl App {
             pool,
         };
         let dir = app.config.store.dir.display().to_string();
-        tokio::fs::create_dir_all(dir)
-        .await
-        .map_err(|why| BuildError::Folder { dir: dir.display().to_string(), why })?;
-    let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
+        let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
         app.refresh_keys().await.map_err(failed)?;
         app.restore_budgets().await.map_err(failed)?;
         Ok(app)

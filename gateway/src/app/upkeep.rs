@@ -15,6 +15,10 @@ use super::App;
 
 /// How often keys are read again: a key made or withdrawn by the command line counts after this time.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
+/// How often key sets of token issuers are looked at again.
+const KEY_SETS_EVERY: Duration = Duration::from_secs(5);
+/// How often limits that nobody uses are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often prices are looked up again.
 const PRICES_EVERY: Duration = Duration::from_secs(30);
 /// How often worker counters are recorded.
@@ -35,9 +39,15 @@ impl Upkeep {
     /// Starts every task.
     pub fn start(app: &Arc<App>) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(every(KEYS_EVERY, stop.clone(), Arc::clone(app), Chore::Keys));
-        tasks.spawn(every(PRICES_EVERY, stop.clone(), Arc::clone(app), Chore::Prices));
-        tasks.spawn(every(COUNTERS_EVERY, stop.clone(), Arc::clone(app), Chore::Counters));
+        for (period, chore) in [
+            (KEYS_EVERY, Chore::Keys),
+            (KEY_SETS_EVERY, Chore::KeySets),
+            (SWEEP_EVERY, Chore::Sweep),
+            (PRICES_EVERY, Chore::Prices),
+            (COUNTERS_EVERY, Chore::Counters),
+        ] {
+            tasks.spawn(every(period, stop.clone(), Arc::clone(app), chore));
+        }
         Self { tasks, stop, app: Arc::clone(app) }
     }
 
@@ -59,6 +69,8 @@ impl Drop for Upkeep {
 #[derive(Debug, Clone, Copy)]
 enum Chore {
     Keys,
+    KeySets,
+    Sweep,
     Prices,
     Counters,
 }
@@ -77,6 +89,12 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
                     tracing::warn!(%why, "keys cannot be read; the last ones stay");
                 }
             }
+            Chore::KeySets => {
+                for (issuer, why) in app.auth.refresh_key_sets() {
+                    tracing::warn!(issuer, %why, "key set cannot be read; the last one stays");
+                }
+            }
+            Chore::Sweep => app.admission.sweep(app.clock.now()),
             Chore::Prices => {
                 let now = app.clock.now();
                 app.prices.refresh(&app.catalog.load(), app.recorder.rates(), now);

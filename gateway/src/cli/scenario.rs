@@ -125,8 +125,7 @@ fn per_request(cost: Pico, row: &ScenarioSummary) -> String {
     if row.cost.known == 0 {
         return "unknown".to_owned();
     }
-    let each = cost.get().checked_div(i128::from(row.requests)).unwrap_or_default();
-    Pico::new(each).to_string()
+    dashboard::money_each(cost, row.requests).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn ms(time: Option<Nanos>) -> String {

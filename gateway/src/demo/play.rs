@@ -88,7 +88,7 @@ async fn one(client: &Client, key: &str, sample: Sample) -> anyhow::Result<Playe
 }
 
 /// Share of right answers by language and kind of prompt.
-pub fn by_language(played: &[Played]) -> Table {
+pub(super) fn by_language(played: &[Played]) -> Table {
     let mut groups: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     for one in played {
         let group = groups.entry((&one.sample.lang, &one.sample.kind)).or_default();

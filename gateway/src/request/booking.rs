@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::auth::Principal;
 
 /// Status that the ledger keeps for a client that went away before its answer was whole.
-pub const CLIENT_GONE: u16 = 499;
+pub(super) const CLIENT_GONE: u16 = 499;
 
 /// An admitted request that is not yet recorded.
 #[derive(Debug)]

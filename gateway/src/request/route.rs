@@ -99,7 +99,7 @@ impl App {
             return Err(failure::no_candidate());
         }
         let draw = Draw { id: self.ids.decision(), random: rand::random::<f64>() };
-        let decision = decide(&reading, &candidates, &rule.policy, &draw).map_err(refused)?;
+        let decision = decide(&reading, &candidates, &rule.policy, &draw).map_err(|why| refused(&why))?;
         let order: Vec<ExpertId> =
             decision.order().take(self.config.policy.max_experts).cloned().collect();
         let tried = || decision.candidates.iter().filter(|row| order.contains(&row.expert));
@@ -155,9 +155,9 @@ fn pinned(app: &App, principal: &Principal, model: &str) -> Result<Option<Expert
     }
 }
 
-fn refused(error: DecideError) -> ApiError {
+fn refused(error: &DecideError) -> ApiError {
     let invalid = |code| ApiError::new(400, ErrorKind::InvalidRequestError, code, error.to_string());
-    match &error {
+    match error {
         DecideError::Unknown { expert } => failure::unknown_model(expert.as_str()),
         DecideError::Forbidden => failure::no_candidate(),
         DecideError::Incapable { .. } => invalid("unsupported_capability"),
