@@ -185,4 +185,6 @@ fn fits(card: &ExpertCard, config: &EncoderConfig, dir: &Path) -> Result<(), Mod
 }
 
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod tests;
