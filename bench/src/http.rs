@@ -177,7 +177,8 @@ mod tests {
             );
         }
         let mut from: &[u8] = b"zz\r\n";
-        let read = read_chunks(&mut from, &mut BytesMut::new(), |_| ());
+        let mut buffer = BytesMut::new();
+        let read = read_chunks(&mut from, &mut buffer, |_| ());
         assert!(read.await.is_err());
         let mut nothing: &[u8] = b"";
         assert_eq!(

@@ -32,11 +32,7 @@ impl Circumstances {
             let line = text.lines().find(|line| line.starts_with(name));
             line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
         };
-        let mut arguments = std::env::args();
-        // The program by its name: where it was built is of no interest.
-        let program = arguments.next().unwrap_or_default();
-        let program = program.rsplit('/').next().unwrap_or_default().to_owned();
-        let command: Vec<String> = std::iter::once(program).chain(arguments).collect();
+        let command: Vec<String> = std::env::args().map(named).collect();
         let memory = field("/proc/meminfo", "MemTotal");
         let kib: u64 = memory
             .and_then(|text| text.split_whitespace().next()?.parse().ok())
@@ -59,6 +55,14 @@ impl Circumstances {
     }
 }
 
+/// An argument; a file outside the working folder by its name, for where it lies is of no interest.
+fn named(argument: String) -> String {
+    match argument.rsplit_once('/') {
+        Some((folder, name)) if folder.starts_with('/') || folder.is_empty() => name.to_owned(),
+        _ => argument,
+    }
+}
+
 fn git(arguments: &[&str]) -> String {
     let output = Command::new("git").args(arguments).output();
     output
@@ -68,4 +72,21 @@ fn git(arguments: &[&str]) -> String {
             || "unknown".to_owned(),
             |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn no_result_tells_where_a_machine_keeps_its_files() {
+        for (argument, expected) in [
+            ("/srv/build/release/bench", "bench"),
+            ("--rounds", "--rounds"),
+            ("bench/results/gateway.json", "bench/results/gateway.json"),
+            ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
+        ] {
+            assert_eq!(named(argument.to_owned()), expected);
+        }
+    }
 }

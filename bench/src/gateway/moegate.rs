@@ -46,8 +46,9 @@ pub(super) async fn start(
 pub(super) async fn booked(plan: &GatewayPlan, folder: &Path) -> anyhow::Result<String> {
     let mut verifying = Command::new(&plan.moegate);
     verifying
-        .args(["ledger", "verify", "--config"])
-        .arg(config_file(folder));
+        .args(["ledger", "--config"])
+        .arg(config_file(folder))
+        .arg("verify");
     let verified = verifying.output().await?;
     let said = String::from_utf8_lossy(&verified.stdout).trim().to_owned();
     let complaint = String::from_utf8_lossy(&verified.stderr).into_owned();

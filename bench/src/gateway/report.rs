@@ -173,7 +173,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
-        (Some(a), Some(b)) if values.len() % 2 == 0 => (a + b) / 2.0,
+        (Some(a), Some(b)) if values.len().is_multiple_of(2) => (a + b) / 2.0,
         (_, Some(b)) => *b,
         _ => 0.0,
     }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::Context;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::process::Family;
 
 /// A process that listens.
 pub(super) struct Server {
     child: Child,
+    /// Held open, or what it says at its end would break it.
+    output: Option<Lines<BufReader<ChildStdout>>>,
     pid: u32,
     pub(super) address: SocketAddr,
 }
@@ -33,11 +35,11 @@ impl Server {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{:?} does not start", command.as_std().get_program()))?;
         let output = child.stdout.take().context("no output")?;
-        let mut lines = BufReader::new(output).lines();
+        let mut server = Self::of(child)?;
+        let lines = server.output.insert(BufReader::new(output).lines());
         let told = tokio::time::timeout(Duration::from_secs(60), async {
             while let Some(line) = lines.next_line().await? {
                 let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
@@ -47,48 +49,61 @@ impl Server {
             }
             anyhow::bail!("it ended before it listened")
         });
-        let address = told.await.context("it does not say where it listens")??;
-        let pid = child.id().context("it ended at once")?;
-        Ok(Self {
-            child,
-            pid,
-            address,
-        })
+        server.address = told.await.context("it does not say where it listens")??;
+        Ok(server)
     }
 
     /// Starts a program that is known to listen there, and waits until it does.
     pub(super) async fn known(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {
-        let mut child = command.stdin(Stdio::null()).kill_on_drop(true).spawn()?;
-        let pid = child.id().context("it ended at once")?;
+        let program = command.as_std().get_program().to_owned();
+        let child = command.stdin(Stdio::null()).spawn();
+        let mut server = Self::of(child.with_context(|| format!("{program:?} does not start"))?)?;
+        server.address = address;
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(address).await.is_ok() {
-                return Ok(Self {
-                    child,
-                    pid,
-                    address,
-                });
+                return Ok(server);
             }
-            if let Some(status) = child.try_wait()? {
-                anyhow::bail!("{:?} ended: {status}", command.as_std().get_program());
+            if let Some(status) = server.child.try_wait()? {
+                anyhow::bail!("{program:?} ended: {status}");
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        anyhow::bail!(
-            "{:?} does not listen at {address}",
-            command.as_std().get_program()
-        )
+        anyhow::bail!("{program:?} does not listen at {address}")
+    }
+
+    fn of(child: Child) -> anyhow::Result<Self> {
+        let pid = child.id().context("it ended at once")?;
+        Ok(Self {
+            child,
+            output: None,
+            pid,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        })
     }
 
     pub(super) fn family(&self) -> Family {
         Family { pid: self.pid }
     }
 
-    /// Asks it to end, and waits; one that does not is killed with this value.
+    /// Asks it to end, and waits.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = Pid::from_raw(i32::try_from(self.pid)?);
-        kill(pid, Signal::SIGTERM)?;
+        self.ask_to_end();
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
         ended.context("a server does not end")??;
         Ok(())
+    }
+
+    fn ask_to_end(&self) {
+        // Ended and awaited, it has no id any more.
+        if let (Some(_), Ok(pid)) = (self.child.id(), i32::try_from(self.pid)) {
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+    }
+}
+
+/// Ends it also where the run failed: asked and not killed, for a master has to end its workers.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ask_to_end();
     }
 }

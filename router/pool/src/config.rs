@@ -178,7 +178,7 @@ impl Default for DrainConfig {
     fn default() -> Self {
         Self {
             at_once: 64,
-            time: Duration::from_secs(60),
+            time: Duration::from_secs(5),
             bytes: 4 << 20,
         }
     }

@@ -123,9 +123,7 @@ fn tell(left: Left) {
         drop(attempt.exchange.take());
         reports.push(attempt.finish(Err(AttemptError::Abandoned)));
     }
-    if let Some(on_abandon) = left.on_abandon
-        && !reports.is_empty()
-    {
+    if let Some(on_abandon) = left.on_abandon {
         on_abandon(reports);
     }
 }
