@@ -14,7 +14,7 @@ use units::{DecisionId, TenantId};
 
 use super::corpus::{Corpus, DOMAINS, Fold, SCENARIOS};
 use super::noise;
-use super::tune::each_reading;
+use super::tune::{each_reading, is_evidence};
 pub use ranking::{Choice, auroc, ece};
 
 /// What the gate does on texts it has not seen.
@@ -40,10 +40,10 @@ pub struct Figures {
     pub ood_recall: f64,
     /// Share of inside texts over the threshold.
     pub ood_false_alarms: f64,
-    /// Calibration error of the quality over all labels, derived ones included.
+    /// Calibration error of the quality of every expert: observed outcomes and the 0 on other experts' tasks.
     pub quality_ece: f64,
-    /// Calibration error of the quality over observed outcomes; absent where there are none.
-    pub quality_ece_observed: Option<f64>,
+    /// Calibration error of the best predicted quality: how far to trust the gate in its own choice.
+    pub choice_ece: f64,
     /// Area under the curve of the quality over observed outcomes: right against wrong answers.
     pub quality_auroc_observed: Option<f64>,
     /// Mean quality of the choice, by who chooses.
@@ -105,7 +105,7 @@ pub fn measure(package: &Package, corpus: &Corpus, seed: u64) -> Result<Figures>
     let (mut domain, mut scenario, mut foreign) = <(Tally, Tally, Tally)>::default();
     let mut by_source = vec![Tally::default(); corpus.sources.len()];
     let (mut inside, mut outside, mut outside_clinc) = <(Vec<f32>, Vec<f32>, Vec<f32>)>::default();
-    let (mut labels, mut observed) = (Vec::new(), Vec::new());
+    let (mut labels, mut chosen, mut observed) = (Vec::new(), Vec::new(), Vec::new());
     let mut choice = ranking::Chooser::new(package, corpus);
     each_reading(&gate, corpus, Fold::Report, |row, reading| {
         let name = reading.domain().name;
@@ -131,10 +131,17 @@ pub fn measure(package: &Package, corpus: &Corpus, seed: u64) -> Result<Figures>
             inside.push(score);
         }
         let found = choice.take(row, reading);
+        let best = found.iter().copied().fold(0.0, f32::max);
         for ((quality, label), seen) in found.iter().zip(&row.quality).zip(&row.observed) {
-            labels.extend(label.map(|label| (*quality, label)));
+            let Some(label) = label.filter(|_| is_evidence(row, *seen, *label)) else {
+                continue;
+            };
+            labels.push((*quality, label));
+            if *quality >= best {
+                chosen.push((*quality, label));
+            }
             if *seen {
-                observed.extend(label.map(|label| (*quality, label)));
+                observed.push((*quality, label));
             }
         }
     })?;
@@ -164,7 +171,7 @@ pub fn measure(package: &Package, corpus: &Corpus, seed: u64) -> Result<Figures>
         ood_recall: over(&outside),
         ood_false_alarms: over(&inside),
         quality_ece: ece(&labels),
-        quality_ece_observed: (!observed.is_empty()).then(|| ece(&observed)),
+        choice_ece: ece(&chosen),
         quality_auroc_observed: (!observed.is_empty()).then(|| auroc(&right, &wrong)),
         choice: choice.finish(),
         stable_under_typos: stability(&gate, corpus, seed)?,

@@ -91,13 +91,10 @@ pub(super) fn print(figures: &Figures) -> Result<()> {
                 figures.ood_recall, figures.ood_false_alarms
             ),
         ),
+        ("quality ECE", format!("{:.4}", figures.quality_ece)),
         (
-            "quality ECE, all labels",
-            format!("{:.4}", figures.quality_ece),
-        ),
-        (
-            "quality ECE, observed",
-            optional(figures.quality_ece_observed),
+            "quality ECE of the choice",
+            format!("{:.4}", figures.choice_ece),
         ),
         (
             "quality AUROC, observed",

@@ -15,7 +15,7 @@ const LEAST_THRESHOLD: f32 = 0.3;
 /// Weights of the head that are tried.
 const HEAD_WEIGHTS: [f32; 6] = [0.0, 0.25, 0.5, 0.75, 0.9, 1.0];
 /// Labels that the whole counts as, in the calibration of a domain.
-const WHOLE: f32 = 200.0;
+const WHOLE: f32 = 50.0;
 
 /// One label with the gate's logit for it.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,12 @@ pub fn each_reading(
     Ok(())
 }
 
+/// Is a label evidence of what an expert does? An outcome is, and so is the 0 on another expert's task. What was assumed
+/// is none; on rows of tasks it stands in until there are outcomes.
+pub fn is_evidence(row: &Row, observed: bool, label: Option<f32>) -> bool {
+    observed || (row.task.is_some() && label.is_some())
+}
+
 /// Every label of a fold with the gate's logit before calibration.
 pub fn points(gate: &Gate, corpus: &Corpus, fold: Fold) -> Result<Vec<Point>> {
     let mut points = Vec::new();
@@ -87,11 +93,15 @@ pub fn points(gate: &Gate, corpus: &Corpus, fold: Fold) -> Result<Vec<Point>> {
             .iter()
             .position(|known| **known == *name)
             .unwrap_or(0);
-        for (expert, label) in row.quality.iter().enumerate() {
+        for ((expert, label), seen) in row.quality.iter().enumerate().zip(&row.observed) {
+            if !is_evidence(row, *seen, *label) {
+                continue;
+            }
             if let Some(label) = *label {
+                let logit = reading.raw_quality(expert);
                 points.push(Point {
                     domain,
-                    logit: reading.raw_quality(expert),
+                    logit,
                     label,
                 });
             }

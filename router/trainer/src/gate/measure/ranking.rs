@@ -107,7 +107,12 @@ impl Chooser {
 /// The expert with the best mean quality over a slice of the train fold.
 fn best(corpus: &Corpus, experts: usize, holds: &dyn Fn(&Row) -> bool) -> usize {
     let mut sums = vec![(0.0_f64, 0_usize); experts];
-    for row in corpus.fold(Fold::Train).filter(|row| holds(row)) {
+    let whole = |row: &&Row| row.task.is_some() && row.quality.iter().all(Option::is_some);
+    for row in corpus
+        .fold(Fold::Train)
+        .filter(whole)
+        .filter(|row| holds(row))
+    {
         for (sum, label) in sums.iter_mut().zip(&row.quality) {
             if let Some(label) = label {
                 *sum = (sum.0 + f64::from(*label), sum.1 + 1);
