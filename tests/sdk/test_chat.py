@@ -31,13 +31,11 @@ def test_the_answer_of_an_expert_is_json(client):
     assert isinstance(content["answer"], str) and content["answer"]
 
 
-def test_usage_adds_up_and_carries_the_receipt(client):
+def test_usage_adds_up_and_keeps_the_receipt_inside(client):
     usage = client.chat.completions.create(model="auto", messages=ask(CARD)).usage
     assert usage.prompt_tokens > 0 and usage.completion_tokens > 0
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-    receipt = usage.model_extra["moegate"]
-    assert isinstance(receipt, dict) and receipt
-    assert not any(isinstance(value, float) for value in receipt.values()), "a receipt holds integers"
+    assert "moegate" not in usage.model_extra, "the receipt is for the ledger"
 
 
 def test_more_text_is_more_tokens(client):
