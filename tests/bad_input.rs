@@ -197,7 +197,8 @@ fn paths_and_methods() {
     check(&reply, 404, "invalid_request_error", "unknown_url");
     let reply = http::get(address, "/v1/chat/completions", Some(&stage.key));
     check(&reply, 405, "invalid_request_error", "method_not_allowed");
-    assert_eq!(http::send(address, b"NONSENSE\r\n\r\n").status, 400);
+    // What is no HTTP gets a 400 or nothing, and the connection is closed.
+    assert!(matches!(http::send(address, b"NONSENSE\r\n\r\n").status, 0 | 400));
     assert_eq!(http::get(address, "/health", None).json(), json!({"status": "ok"}));
     stage.nothing_booked();
 }

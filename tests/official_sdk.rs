@@ -7,7 +7,7 @@ use tests::workers::expert;
 
 #[test]
 fn the_official_sdk_is_content() {
-    let slow = Mock::start(&["--delay-ms", "600000"]);
+    let slow = Mock::start(&["--delay-ms", "600000", "--ttft-ms", "600000"]);
     let paced = Mock::start(&["--tokens", "400", "--token-ms", "20"]);
     let experts: Vec<_> =
         ["finance", "legal", "medical", "general"].iter().map(|id| expert(id)).collect();

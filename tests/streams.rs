@@ -83,10 +83,10 @@ fn a_client_that_leaves_stops_the_work_and_pays_for_what_was_done() {
     // is cut when the gateway stops.
     system.wait("the client's leaving is seen", || {
         let metrics = http::get(system.address(), "/metrics", None).text();
-        metrics.contains("moegate_running_requests 0") || mock.counts()["disconnects"] != 0
+        metrics.contains("moegate_running_requests 0") || mock.counts()["aborted"] != 0
     });
     assert!(system.terminate().success(), "{}", system.log());
-    assert!(mock.counts()["disconnects"].as_u64().unwrap() >= 1, "{}", mock.counts());
+    assert!(mock.counts()["aborted"].as_u64().unwrap() >= 1, "{}", mock.counts());
     let report: Value =
         serde_json::from_str(&system.told(&["scenario", "report", "--format", "json"])).unwrap();
     let row = &report["scenarios"][0];
