@@ -84,9 +84,10 @@ fn run_fit(args: &FitArgs) -> Result<()> {
     tune::tune(&mut package, &corpus)?;
     let figures = measure::measure(&package, &corpus, args.seed)?;
     pack::record(&mut package, &figures)?;
-    let report = report::Report::new(&package, &corpus, &trained, &figures);
+    let time = measure::latency(&package, &corpus)?;
+    let report = report::Report::new(&package, &corpus, &trained, &figures, time);
     write(&package, &report, &args.out)?;
-    report::print(&figures)
+    report::print(&figures, time)
 }
 
 /// Writes the package and the report into a folder beside `out` and renames it, so that none is ever half there.
