@@ -34,7 +34,9 @@ fn the_demo_holds_every_check() {
     }
     assert!(bytes.len() > 10_000, "the books were looked at");
     for prompt in &prompts {
-        let found = bytes.windows(prompt.len()).any(|window| window == prompt.as_bytes());
+        let found = bytes
+            .windows(prompt.len())
+            .any(|window| window == prompt.as_bytes());
         assert!(!found, "text of a prompt was kept: {prompt}");
     }
 }

@@ -22,7 +22,10 @@ fn hello() -> Value {
 #[test]
 fn a_killed_gateway_loses_no_answered_request() {
     let mock = Mock::start(&[]);
-    let setup = Setup { config: format!("{}{TENANT}", mock.remote("mock")), ..Setup::default() };
+    let setup = Setup {
+        config: format!("{}{TENANT}", mock.remote("mock")),
+        ..Setup::default()
+    };
     let mut system = System::start(&setup);
     system.wait_ready();
     let key = system.key("a", &[]);
@@ -38,7 +41,9 @@ fn a_killed_gateway_loses_no_answered_request() {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     while !dead.load(Ordering::Acquire) {
-                        let Some(reply) = http::try_chat(address, &key, &hello()) else { continue };
+                        let Some(reply) = http::try_chat(address, &key, &hello()) else {
+                            continue;
+                        };
                         let whole = reply.json();
                         if let (200, Some(id)) = (reply.status, whole["id"].as_str()) {
                             ids.lock().unwrap().push(id.to_owned());
@@ -62,7 +67,11 @@ fn a_killed_gateway_loses_no_answered_request() {
     let proof = books.verify();
     assert!(proof.holds(), "{:?}", proof.breaks);
     assert_eq!(proof.orphans, 0);
-    println!("{} answered requests, {} in the ledger", answered.len(), proof.requests);
+    println!(
+        "{} answered requests, {} in the ledger",
+        answered.len(),
+        proof.requests
+    );
     assert!(proof.requests >= u64::try_from(answered.len()).unwrap());
     // What the mock served and no client got whole may be there too, but never more than was asked.
     assert!(proof.requests <= mock.counts()["requests"].as_u64().unwrap());
@@ -83,13 +92,19 @@ workers = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]
         second.address(),
         expert = tests::workers::expert("finance"),
     );
-    let mut system = System::start(&Setup { config, ..Setup::default() });
+    let mut system = System::start(&Setup {
+        config,
+        ..Setup::default()
+    });
     system.wait_ready();
     let key = system.key("a", &[]);
     let address = system.address();
     let bad = Mutex::new(Vec::new());
-    let (good, streams, broken) =
-        (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (good, streams, broken) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -139,5 +154,8 @@ workers = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]
     assert!(system.terminate().success(), "{}", system.log());
     let proof = Books::open(&system).verify();
     assert!(proof.holds(), "{:?}", proof.breaks);
-    assert!(proof.attempts > proof.requests, "the failed tries are booked beside the answers");
+    assert!(
+        proof.attempts > proof.requests,
+        "the failed tries are booked beside the answers"
+    );
 }

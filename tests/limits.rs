@@ -11,7 +11,10 @@ const TENANT: &str = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
 
 fn start(mock: &Mock) -> System {
     let config = format!("{}{TENANT}", mock.remote("mock"));
-    let system = System::start(&Setup { config, ..Setup::default() });
+    let system = System::start(&Setup {
+        config,
+        ..Setup::default()
+    });
     system.wait_ready();
     system
 }
@@ -31,18 +34,29 @@ fn requests_per_minute() {
     let mock = Mock::start(&[]);
     let system = start(&mock);
     let key = system.key("a", &["--requests-per-minute", "2"]);
-    let mut replies: Vec<Reply> =
-        (0..3).map(|_| http::chat(system.address(), &key, &hello())).collect();
+    let mut replies: Vec<Reply> = (0..3)
+        .map(|_| http::chat(system.address(), &key, &hello()))
+        .collect();
     let last = replies.pop().unwrap();
     for reply in &replies {
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.header("x-ratelimit-limit-requests"), Some("2"));
     }
-    assert_eq!(error(&last), (429, "rate_limit_error".to_owned(), "rate_limit_exceeded".to_owned()));
+    assert_eq!(
+        error(&last),
+        (
+            429,
+            "rate_limit_error".to_owned(),
+            "rate_limit_exceeded".to_owned()
+        )
+    );
     assert_eq!(last.header("x-should-retry"), Some("true"));
     let ms: u64 = last.header("retry-after-ms").unwrap().parse().unwrap();
     let seconds: u64 = last.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=30_000).contains(&ms) && seconds == ms.div_ceil(1_000), "{ms} {seconds}");
+    assert!(
+        (1..=30_000).contains(&ms) && seconds == ms.div_ceil(1_000),
+        "{ms} {seconds}"
+    );
     assert_eq!(last.header("x-ratelimit-remaining-requests"), Some("0"));
 }
 
@@ -52,7 +66,14 @@ fn a_spent_budget_is_final() {
     let system = start(&mock);
     let key = system.key("a", &["--monthly-budget", "0"]);
     let reply = http::chat(system.address(), &key, &hello());
-    assert_eq!(error(&reply), (429, "insufficient_quota".to_owned(), "insufficient_quota".to_owned()));
+    assert_eq!(
+        error(&reply),
+        (
+            429,
+            "insufficient_quota".to_owned(),
+            "insufficient_quota".to_owned()
+        )
+    );
     assert_eq!(reply.header("x-should-retry"), Some("false"));
     assert_eq!(reply.header("retry-after"), None);
     assert_eq!(mock.counts()["requests"], 0);

@@ -9,8 +9,10 @@ use tests::workers::expert;
 fn the_official_sdk_is_content() {
     let slow = Mock::start(&["--delay-ms", "600000", "--ttft-ms", "600000"]);
     let paced = Mock::start(&["--tokens", "400", "--token-ms", "20"]);
-    let experts: Vec<_> =
-        ["finance", "legal", "medical", "general"].iter().map(|id| expert(id)).collect();
+    let experts: Vec<_> = ["finance", "legal", "medical", "general"]
+        .iter()
+        .map(|id| expert(id))
+        .collect();
     let config = format!(
         "[policy]
 generalist = \"general\"
@@ -34,11 +36,21 @@ task = \"banking77\"
         slow = slow.remote("slow").replace("0.9", "0.0"),
         paced = paced.remote("paced").replace("0.9", "0.0"),
     );
-    let system = System::start(&Setup { config, ..Setup::default() });
+    let system = System::start(&Setup {
+        config,
+        ..Setup::default()
+    });
     system.wait_ready();
     let nobody = system.key("a", &["--name", "gone"]);
     let list = system.told(&["key", "list", "--tenant", "a"]);
-    let id = list.lines().find(|l| l.contains("gone")).unwrap().split(' ').next().unwrap().to_owned();
+    let id = list
+        .lines()
+        .find(|l| l.contains("gone"))
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_owned();
     system.told(&["key", "revoke", "--tenant", "a", &id]);
     let address = system.address();
     system.wait("the withdrawn key is refused", || {

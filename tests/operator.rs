@@ -13,7 +13,11 @@ const TENANT: &str = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
 
 fn start(mock: &Mock, config: &str, server: String, environment: Vec<(String, String)>) -> System {
     let config = format!("{}{TENANT}{config}", mock.remote("mock"));
-    let system = System::start(&Setup { config, server, environment });
+    let system = System::start(&Setup {
+        config,
+        server,
+        environment,
+    });
     system
 }
 
@@ -29,7 +33,11 @@ fn the_example_configuration_is_valid() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     assert!(said.contains("4 experts, 3 tenants"), "{said}");
 }
 
@@ -37,7 +45,11 @@ fn the_example_configuration_is_valid() {
 fn a_wrong_key_is_named_with_its_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wrong.toml");
-    std::fs::write(&file, "[gate]\ndir = \"deploy/gate\"\n[server]\nlisen = \"127.0.0.1:1\"\n").unwrap();
+    std::fs::write(
+        &file,
+        "[gate]\ndir = \"deploy/gate\"\n[server]\nlisen = \"127.0.0.1:1\"\n",
+    )
+    .unwrap();
     let out = std::process::Command::new(tests::binaries::program("moegate"))
         .args(["check", "--config"])
         .arg(&file)
@@ -46,25 +58,41 @@ fn a_wrong_key_is_named_with_its_file() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(78), "{said}");
-    assert!(said.contains("wrong.toml") && said.contains("lisen"), "{said}");
+    assert!(
+        said.contains("wrong.toml") && said.contains("lisen"),
+        "{said}"
+    );
 }
 
 #[test]
 fn the_gate_explains_itself() {
     let ask = |text: &str, format: &str| {
         let out = std::process::Command::new(tests::binaries::program("moegate"))
-            .args(["gate", "explain", text, "--config", "deploy/demo/moegate.toml"])
+            .args([
+                "gate",
+                "explain",
+                text,
+                "--config",
+                "deploy/demo/moegate.toml",
+            ])
             .args(["--tenant", "aurora-bank", "--format", format])
             .current_dir(tests::root())
             .output()
             .unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
         String::from_utf8_lossy(&out.stdout).into_owned()
     };
     let card: Value =
         serde_json::from_str(&ask("The cash machine swallowed my card", "json")).unwrap();
     assert_eq!(card["decision"]["chosen"], "finance", "{card}");
-    assert!(card["features"].as_array().is_some_and(|f| !f.is_empty()), "{card}");
+    assert!(
+        card["features"].as_array().is_some_and(|f| !f.is_empty()),
+        "{card}"
+    );
     assert!(ask("The cash machine swallowed my card", "text").contains("finance"));
 }
 
@@ -77,7 +105,9 @@ fn sigterm_lets_running_requests_end() {
     let address = system.address();
     let running = std::thread::spawn(move || http::chat(address, &key, &hello()));
     system.wait("the request runs", || {
-        http::get(address, "/metrics", None).text().contains("moegate_running_requests 1")
+        http::get(address, "/metrics", None)
+            .text()
+            .contains("moegate_running_requests 1")
     });
     assert!(system.terminate().success(), "{}", system.log());
     let reply = running.join().unwrap();
@@ -93,7 +123,9 @@ fn a_second_sigterm_changes_nothing() {
     let address = system.address();
     let running = std::thread::spawn(move || http::chat(address, &key, &hello()));
     system.wait("the request runs", || {
-        http::get(address, "/metrics", None).text().contains("moegate_running_requests 1")
+        http::get(address, "/metrics", None)
+            .text()
+            .contains("moegate_running_requests 1")
     });
     signal(system.pid(), Signal::SIGTERM);
     assert!(system.terminate().success(), "{}", system.log());
@@ -122,12 +154,17 @@ fn tls_where_a_certificate_is_configured() {
     let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
     let mut socket = http::connect(system.address());
     let mut stream = rustls::Stream::new(&mut client, &mut socket);
-    stream.write_all(&http::request("GET", "/health", &[], b"")).unwrap();
+    stream
+        .write_all(&http::request("GET", "/health", &[], b""))
+        .unwrap();
     let mut said = Vec::new();
     // The peer may end without a closing note once the answer is whole.
     let _ended = stream.read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
-    assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("{\"status\":\"ok\"}"), "{said}");
+    assert!(
+        said.starts_with("HTTP/1.1 200") && said.ends_with("{\"status\":\"ok\"}"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -144,7 +181,10 @@ secret = { env = \"MOEGATE_TEST_SECRET\" }
     let environment = vec![("MOEGATE_TEST_SECRET".to_owned(), secret.to_owned())];
     let system = start(&mock, issuer, String::new(), environment);
     system.wait_ready();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let token = |tenant: &str, expires: u64, secret: &str| {
         let claims = json!({
             "iss": "https://login.test", "aud": "moegate", "sub": "somebody", "tenant": tenant,
@@ -157,7 +197,14 @@ secret = { env = \"MOEGATE_TEST_SECRET\" }
     assert_eq!(status(&token("a", now + 600, secret)), 200);
     assert_eq!(status(&token("nobody", now + 600, secret)), 401);
     assert_eq!(status(&token("a", now - 600, secret)), 401);
-    assert_eq!(status(&token("a", now + 600, "another secret that is long enough as well")), 401);
+    assert_eq!(
+        status(&token(
+            "a",
+            now + 600,
+            "another secret that is long enough as well"
+        )),
+        401
+    );
 }
 
 #[test]
@@ -182,18 +229,31 @@ fn the_dashboard_shows_a_tenant_its_own_rows_and_nobody_elses() {
         let bytes = http::request("GET", "/dashboard", &[("cookie", &cookie)], b"");
         http::send(address, &bytes)
     };
-    system.wait("the request is in the books", || page("b").text().contains("secret-plan"));
+    system.wait("the request is in the books", || {
+        page("b").text().contains("secret-plan")
+    });
     let own = page("b");
-    assert!(own.header("content-security-policy").is_some_and(|p| p.contains("default-src 'none'")));
+    assert!(
+        own.header("content-security-policy")
+            .is_some_and(|p| p.contains("default-src 'none'"))
+    );
     let other = page("a");
     assert_eq!(other.status, 200);
     assert!(!other.text().contains("ecret"), "{}", other.text());
 }
 
 fn cookie(reply: &http::Reply, name: &str) -> String {
-    let set = reply.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v);
-    let found = set.filter_map(|v| v.split(';').next()).find(|v| v.starts_with(name));
-    found.unwrap_or_else(|| panic!("no {name} in {:?}", reply.headers)).to_owned()
+    let set = reply
+        .headers
+        .iter()
+        .filter(|(n, _)| n == "set-cookie")
+        .map(|(_, v)| v);
+    let found = set
+        .filter_map(|v| v.split(';').next())
+        .find(|v| v.starts_with(name));
+    found
+        .unwrap_or_else(|| panic!("no {name} in {:?}", reply.headers))
+        .to_owned()
 }
 
 fn sign_in(system: &System, key: &str) -> http::Reply {
@@ -201,6 +261,12 @@ fn sign_in(system: &System, key: &str) -> http::Reply {
     let cookie = cookie(&form, "moegate_form");
     let token = cookie.split_once('=').unwrap().1;
     let body = format!("csrf={token}&key={key}");
-    let headers = [("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")];
-    http::send(system.address(), &http::request("POST", "/dashboard/sign-in", &headers, body.as_bytes()))
+    let headers = [
+        ("cookie", cookie.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    http::send(
+        system.address(),
+        &http::request("POST", "/dashboard/sign-in", &headers, body.as_bytes()),
+    )
 }

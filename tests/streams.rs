@@ -12,7 +12,10 @@ const TENANT: &str = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
 
 fn start(mock: &Mock) -> (System, String) {
     let config = format!("{}{TENANT}", mock.remote("mock"));
-    let system = System::start(&Setup { config, ..Setup::default() });
+    let system = System::start(&Setup {
+        config,
+        ..Setup::default()
+    });
     system.wait_ready();
     let key = system.key("a", &[]);
     (system, key)
@@ -43,7 +46,12 @@ fn usage_comes_only_where_it_was_asked_for() {
     for usage in [false, true] {
         let reply = http::chat(system.address(), &key, &body(usage));
         assert_eq!(reply.status, 200, "{}", reply.text());
-        assert!(reply.header("content-type").unwrap().starts_with("text/event-stream"));
+        assert!(
+            reply
+                .header("content-type")
+                .unwrap()
+                .starts_with("text/event-stream")
+        );
         assert!(reply.header("x-moegate-decision").is_some());
         assert_eq!(reply.header("x-moegate-expert"), Some("mock"));
         let text = reply.text();
@@ -56,7 +64,10 @@ fn usage_comes_only_where_it_was_asked_for() {
             assert_eq!(last["usage"]["completion_tokens"], 5);
         }
         let id = frames[0]["id"].as_str().unwrap();
-        assert!(id.starts_with("chatcmpl-") && frames.iter().all(|f| f["id"] == id && f["model"] == "mock"));
+        assert!(
+            id.starts_with("chatcmpl-")
+                && frames.iter().all(|f| f["id"] == id && f["model"] == "mock")
+        );
     }
     assert!(system.terminate().success(), "{}", system.log());
     assert!(Books::open(&system).verify().holds());
@@ -69,7 +80,12 @@ fn a_client_that_leaves_stops_the_work_and_pays_for_what_was_done() {
     let mut stream = http::connect(system.address());
     let head = [("authorization", format!("Bearer {key}"))];
     let head: Vec<_> = head.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let asked = http::request("POST", "/v1/chat/completions", &head, body(false).to_string().as_bytes());
+    let asked = http::request(
+        "POST",
+        "/v1/chat/completions",
+        &head,
+        body(false).to_string().as_bytes(),
+    );
     stream.write_all(&asked).unwrap();
     let mut seen = Vec::new();
     let mut buffer = [0_u8; 4096];
@@ -86,7 +102,11 @@ fn a_client_that_leaves_stops_the_work_and_pays_for_what_was_done() {
         metrics.contains("moegate_running_requests 0") || mock.counts()["aborted"] != 0
     });
     assert!(system.terminate().success(), "{}", system.log());
-    assert!(mock.counts()["aborted"].as_u64().unwrap() >= 1, "{}", mock.counts());
+    assert!(
+        mock.counts()["aborted"].as_u64().unwrap() >= 1,
+        "{}",
+        mock.counts()
+    );
     let report: Value =
         serde_json::from_str(&system.told(&["scenario", "report", "--format", "json"])).unwrap();
     let row = &report["scenarios"][0];

@@ -38,7 +38,10 @@ fn the_traffic_is_as_varied_as_it_says() {
 fn every_gold_label_is_one_that_a_shipped_expert_knows() {
     let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let folders = std::fs::read_dir(root().join("deploy/experts")).expect("shipped experts");
-    for folder in folders.map(|entry| entry.expect("an entry").path()).filter(|p| p.is_dir()) {
+    for folder in folders
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|p| p.is_dir())
+    {
         let card = ExpertCard::read(&folder).expect("a checked card");
         for task in card.tasks {
             let labels = known.entry(task.id).or_default();

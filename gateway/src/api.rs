@@ -35,7 +35,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .merge(dashboard::routes())
-
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)

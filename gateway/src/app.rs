@@ -76,17 +76,23 @@ impl App {
         headers: &HeaderMap,
         context: &RequestContext,
     ) -> Result<Principal, ApiError> {
-        self.auth.authenticate(headers, context.started).map_err(|why| {
-            tracing::debug!(cause = why.cause(), "not let in");
-            ApiError::from(why)
-        })
+        self.auth
+            .authenticate(headers, context.started)
+            .map_err(|why| {
+                tracing::debug!(cause = why.cause(), "not let in");
+                ApiError::from(why)
+            })
     }
 
     /// The response for an error, counted.
     pub fn refuse(&self, context: &RequestContext, error: &ApiError) -> Response<Body> {
         let code = error.code.as_deref().unwrap_or("none");
         // Codes of experts are not ours: a label must not grow with what others say.
-        let code = if failure::is_own(code) { code } else { "of_expert" };
+        let code = if failure::is_own(code) {
+            code
+        } else {
+            "of_expert"
+        };
         self.metrics.refused.with_label_values(&[code]).inc();
         respond::error(context, error)
     }
@@ -102,7 +108,11 @@ impl App {
     pub fn ready_experts(&self) -> Vec<(ExpertId, u32)> {
         let catalog = self.catalog.load();
         let alive = |id: &ExpertId| self.pool.load(id).available;
-        catalog.experts().iter().map(|e| (e.id.clone(), alive(&e.id))).collect()
+        catalog
+            .experts()
+            .iter()
+            .map(|e| (e.id.clone(), alive(&e.id)))
+            .collect()
     }
 
     /// Brings the gauges up to date; done when somebody reads them.
@@ -111,7 +121,10 @@ impl App {
             let load = self.pool.load(&expert.id);
             for (state, count) in [("alive", load.available), ("total", load.replicas)] {
                 let labels = [expert.id.as_str(), state];
-                self.metrics.replicas.with_label_values(&labels).set(count.into());
+                self.metrics
+                    .replicas
+                    .with_label_values(&labels)
+                    .set(count.into());
             }
         }
         self.metrics.journal_lag.set(self.recorder.lag_bytes());

@@ -68,7 +68,10 @@ impl ExpertEntry {
         Candidate {
             price,
             context_tokens: self.context_tokens,
-            capabilities: Capabilities { tools: self.tools, json: true },
+            capabilities: Capabilities {
+                tools: self.tools,
+                json: true,
+            },
             typical_latency: self.typical_latency,
             typical_output: self.typical_output,
             prior_quality: self.prior_quality,
@@ -121,8 +124,10 @@ impl Catalog {
 }
 
 fn hosted(dir: &Path, pool: &PoolId) -> Result<ExpertEntry, CatalogError> {
-    let card = ExpertCard::read(dir)
-        .map_err(|why| CatalogError::Card { dir: dir.to_owned(), why })?;
+    let card = ExpertCard::read(dir).map_err(|why| CatalogError::Card {
+        dir: dir.to_owned(),
+        why,
+    })?;
     let prior = Candidate::from_card(&card).prior_quality;
     Ok(ExpertEntry {
         host: Host::Pool(pool.clone()),
@@ -153,7 +158,9 @@ fn remote_entry(remote: &RemoteConfig) -> Result<ExpertEntry, CatalogError> {
         tools: true,
         prior_quality: Some(remote.quality),
         typical_output: Some(Tokens::new(remote.output_tokens.into())),
-        typical_latency: Some(Nanos::new(u64::from(remote.latency_ms).saturating_mul(1_000_000))),
+        typical_latency: Some(Nanos::new(
+            u64::from(remote.latency_ms).saturating_mul(1_000_000),
+        )),
         concurrency: Some(remote.concurrency),
     })
 }
@@ -161,7 +168,8 @@ fn remote_entry(remote: &RemoteConfig) -> Result<ExpertEntry, CatalogError> {
 /// What an expert's work costs at an instant, for predictions. Meters without a price count as free
 /// here; the ledger books them as unknown.
 pub fn price_at(host: &Host, book: &RateBook, when: Timestamp) -> Price {
-    let rate = |subject: &RateSubject, meter: Meter| book.at(subject, meter, when).map(|(_, r)| r.price);
+    let rate =
+        |subject: &RateSubject, meter: Meter| book.at(subject, meter, when).map(|(_, r)| r.price);
     match host {
         Host::Pool(pool) => {
             let subject = RateSubject::Pool(pool.clone());
@@ -169,7 +177,10 @@ pub fn price_at(host: &Host, book: &RateBook, when: Timestamp) -> Price {
             let per_second = rate(&subject, Meter::DeviceBusy)
                 .and_then(|price| price.of_time(second).ok())
                 .unwrap_or(Pico::ZERO);
-            Price { per_device_second: per_second, ..Price::default() }
+            Price {
+                per_device_second: per_second,
+                ..Price::default()
+            }
         }
         Host::Provider(provider) => {
             let subject = RateSubject::Provider(provider.clone());

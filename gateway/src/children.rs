@@ -69,13 +69,21 @@ impl Children {
     /// # Errors
     /// The program is missing, or a worker ends before it listens; what was started is ended again.
     pub async fn start(pool: &PoolConfig) -> Result<Self, ChildError> {
-        let mut children =
-            Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), started: Vec::new() };
-        let Some(config) = &pool.children else { return Ok(children) };
+        let mut children = Self {
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            started: Vec::new(),
+        };
+        let Some(config) = &pool.children else {
+            return Ok(children);
+        };
         for _ in 0..config.count {
             let spec = Spec::new(config, &pool.experts);
             let life = spec.start(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-            children.started.push(Started { address: life.address, pid: life.child.id() });
+            children.started.push(Started {
+                address: life.address,
+                pid: life.child.id(),
+            });
             let stop = children.stop.clone();
             children.tasks.spawn(watch(spec, life, stop));
         }
@@ -133,7 +141,10 @@ impl Spec {
         if let Some(memory) = config.memory_mb {
             flag("--memory-mb", memory.to_string());
         }
-        Self { program: config.program.clone().unwrap_or_else(beside_this_program), arguments }
+        Self {
+            program: config.program.clone().unwrap_or_else(beside_this_program),
+            arguments,
+        }
     }
 
     async fn start(&self, listen: SocketAddr) -> Result<Life, ChildError> {
@@ -145,9 +156,18 @@ impl Spec {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|why| ChildError::Spawn { program: self.program.clone(), why })?;
-        let silent = |why: String| ChildError::Silent { program: self.program.clone(), why };
-        let stdout = child.stdout.take().ok_or_else(|| silent("no output".to_owned()))?;
+            .map_err(|why| ChildError::Spawn {
+                program: self.program.clone(),
+                why,
+            })?;
+        let silent = |why: String| ChildError::Silent {
+            program: self.program.clone(),
+            why,
+        };
+        let stdout = child
+            .stdout
+            .take()
+            .ok_or_else(|| silent("no output".to_owned()))?;
         let mut line = String::new();
         let mut stdout = BufReader::new(stdout);
         let heard = tokio::time::timeout(START_TIME, stdout.read_line(&mut line)).await;
@@ -160,13 +180,19 @@ impl Spec {
         let ready: Ready = serde_json::from_str(line.trim())
             .map_err(|why| silent(format!("{why} in {:?}", line.trim())))?;
         let stdin = child.stdin.take();
-        Ok(Life { child, address: ready.listening, _stdin: stdin })
+        Ok(Life {
+            child,
+            address: ready.listening,
+            _stdin: stdin,
+        })
     }
 }
 
 fn beside_this_program() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    own.parent().unwrap_or(Path::new(".")).join("moegate-worker")
+    own.parent()
+        .unwrap_or(Path::new("."))
+        .join("moegate-worker")
 }
 
 /// Starts a child again whenever it ends, on the same address, until stopped.

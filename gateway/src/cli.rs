@@ -51,7 +51,12 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", env = "MOEGATE_CONFIG", default_value = "moegate.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MOEGATE_CONFIG",
+        default_value = "moegate.toml"
+    )]
     pub config: PathBuf,
 }
 
@@ -83,7 +88,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Prints a line for people on standard output.
 pub fn say(text: impl std::fmt::Display) {
-    #[expect(clippy::print_stdout, reason = "commands talk to people here and nowhere else")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "commands talk to people here and nowhere else"
+    )]
     {
         println!("{text}");
     }

@@ -50,12 +50,19 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
     let finance = make_finance_key(app, &samples).await?;
     app.refresh_keys().await?;
     let before = recorded(app).await?;
-    say(format_args!("playing {} requests of {} tenants …", samples.len(), keys.len()));
+    say(format_args!(
+        "playing {} requests of {} tenants …",
+        samples.len(),
+        keys.len()
+    ));
     let started = app.clock.monotonic();
     let played = play(client, &keys, samples).await?;
     let took = app.clock.monotonic().saturating_sub(started).to_duration();
     app.record_fresh_counters().await;
-    app.recorder.drain().await.context("the journal is not in the store")?;
+    app.recorder
+        .drain()
+        .await
+        .context("the journal is not in the store")?;
     app.recorder.store().settle(app.clock.now()).await?;
     let span = crate::cli::last_days(app.clock.now(), 1);
     let rows = app.recorder.store().scenario_summaries(None, span).await?;
@@ -64,12 +71,20 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
     say(scenario_report(&rows));
     say(ledger_report(&books));
     say(play::by_language(&played));
-    say(format_args!("{} answers in {:.1} s", played.len(), took.as_secs_f64()));
+    say(format_args!(
+        "{} answers in {:.1} s",
+        played.len(),
+        took.as_secs_f64()
+    ));
     let checks = checks::all(app, client, &keys, &played, before, &rows, &books).await?;
     for check in &checks {
         say(check);
     }
-    Ok(Outcome { checks, keys, finance })
+    Ok(Outcome {
+        checks,
+        keys,
+        finance,
+    })
 }
 
 async fn recorded(app: &App) -> anyhow::Result<u64> {
@@ -87,7 +102,9 @@ async fn wait_until_ready(client: &Client) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(READY_TIME, wait).await.context("no expert got ready in time")?
+    tokio::time::timeout(READY_TIME, wait)
+        .await
+        .context("no expert got ready in time")?
 }
 
 async fn make_keys(app: &App) -> anyhow::Result<BTreeMap<TenantId, String>> {
@@ -105,7 +122,11 @@ async fn make_keys(app: &App) -> anyhow::Result<BTreeMap<TenantId, String>> {
 }
 
 async fn make_finance_key(app: &App, samples: &[Sample]) -> anyhow::Result<String> {
-    let tenant = samples.first().context("the traffic file is empty")?.tenant.clone();
+    let tenant = samples
+        .first()
+        .context("the traffic file is empty")?
+        .tenant
+        .clone();
     let settings = KeySettings {
         name: Some("demo dashboard".to_owned()),
         roles: Roles::NONE.with(Role::Finance).with(Role::Admin),

@@ -51,7 +51,13 @@ impl Gateway {
         let experts = pools::expert_pools(&config, &children)?;
         let app = Arc::new(App::build(config, experts).await?);
         let upkeep = Upkeep::start(&app);
-        Ok(Self { app, server, children, upkeep, address })
+        Ok(Self {
+            app,
+            server,
+            children,
+            upkeep,
+            address,
+        })
     }
 
     /// Where it listens.

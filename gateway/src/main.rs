@@ -10,7 +10,10 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(why) => {
-            #[expect(clippy::print_stderr, reason = "the one place where a command says why it failed")]
+            #[expect(
+                clippy::print_stderr,
+                reason = "the one place where a command says why it failed"
+            )]
             {
                 eprintln!("moegate: {why:#}");
             }

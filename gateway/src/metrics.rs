@@ -13,7 +13,17 @@ const DURATION: &[f64] = &[
 ];
 /// Buckets of `gen_ai.client.token.usage`, tokens (the same source).
 const TOKENS: &[f64] = &[
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
 ];
 /// Buckets of `gen_ai.server.time_to_first_token`, seconds (the same source).
 const FIRST_TOKEN: &[f64] = &[
@@ -107,7 +117,9 @@ impl Metrics {
             decision: Histogram::with_opts(histogram(
                 "moegate_gate_decision_seconds",
                 "Time of the gate's decision.",
-                &[0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.01],
+                &[
+                    0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.01,
+                ],
             ))?,
             decisions: counters(
                 "moegate_decisions_total",
@@ -177,7 +189,8 @@ impl Metrics {
             Box::new(self.journal_lag.clone()),
             Box::new(self.journal_errors.clone()),
         ];
-        all.into_iter().try_for_each(|metric| self.registry.register(metric))
+        all.into_iter()
+            .try_for_each(|metric| self.registry.register(metric))
     }
 
     /// The text form Prometheus reads.

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 
 use expert_pool::{
-    ApiKey, ApiKeyError, PoolConfig as ExpertPools, RemoteSource, Target, TargetError,
-    WorkerSource,
+    ApiKey, ApiKeyError, PoolConfig as ExpertPools, RemoteSource, Target, TargetError, WorkerSource,
 };
 use units::{ExpertId, PoolId};
 
@@ -80,10 +79,22 @@ pub fn expert_pools(
             workers.push(worker(&pool.id, &format!("{}:{}", name.name, name.port))?);
         }
     }
-    let remotes = config.remotes.iter().map(remote).collect::<Result<_, _>>()?;
+    let remotes = config
+        .remotes
+        .iter()
+        .map(remote)
+        .collect::<Result<_, _>>()?;
     let seed = rand::random();
-    let mut pools = ExpertPools { workers, remotes, seed, ..ExpertPools::default() };
-    let lookups = config.pools.iter().flat_map(|pool| pool.dns.iter().map(|name| name.interval_ms));
+    let mut pools = ExpertPools {
+        workers,
+        remotes,
+        seed,
+        ..ExpertPools::default()
+    };
+    let lookups = config
+        .pools
+        .iter()
+        .flat_map(|pool| pool.dns.iter().map(|name| name.interval_ms));
     if let Some(interval) = lookups.min() {
         pools.connections.resolve_every = std::time::Duration::from_millis(interval.max(100));
     }
@@ -95,18 +106,22 @@ fn address(address: SocketAddr) -> String {
 }
 
 fn worker(pool: &PoolId, text: &str) -> Result<WorkerSource, PoolsError> {
-    let target: Target = text
-        .parse()
-        .map_err(|why| PoolsError::Target { of: format!("pool {pool}"), why })?;
-    Ok(WorkerSource { pool: pool.clone(), target })
+    let target: Target = text.parse().map_err(|why| PoolsError::Target {
+        of: format!("pool {pool}"),
+        why,
+    })?;
+    Ok(WorkerSource {
+        pool: pool.clone(),
+        target,
+    })
 }
 
 fn remote(remote: &RemoteConfig) -> Result<RemoteSource, PoolsError> {
     let expert = remote.id.clone();
-    let target: Target = remote
-        .base_url
-        .parse()
-        .map_err(|why| PoolsError::Target { of: format!("remote {expert}"), why })?;
+    let target: Target = remote.base_url.parse().map_err(|why| PoolsError::Target {
+        of: format!("remote {expert}"),
+        why,
+    })?;
     let api_key = match &remote.api_key_env {
         None => None,
         Some(variable) => {
@@ -114,12 +129,19 @@ fn remote(remote: &RemoteConfig) -> Result<RemoteSource, PoolsError> {
                 expert: expert.clone(),
                 variable: variable.clone(),
             })?;
-            let key = ApiKey::new(&text)
-                .map_err(|why| PoolsError::Key { expert: expert.clone(), why })?;
+            let key = ApiKey::new(&text).map_err(|why| PoolsError::Key {
+                expert: expert.clone(),
+                why,
+            })?;
             Some(key)
         }
     };
-    let pool =
-        PoolId::new(expert.as_str()).map_err(|_| PoolsError::Provider(expert.clone()))?;
-    Ok(RemoteSource { expert, pool, target, model: remote.upstream_model.clone(), api_key })
+    let pool = PoolId::new(expert.as_str()).map_err(|_| PoolsError::Provider(expert.clone()))?;
+    Ok(RemoteSource {
+        expert,
+        pool,
+        target,
+        model: remote.upstream_model.clone(),
+        api_key,
+    })
 }

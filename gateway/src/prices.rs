@@ -30,8 +30,15 @@ pub struct Prices {
 impl Prices {
     /// Prices of an instant, with no load price.
     pub fn new(catalog: &Catalog, book: &RateBook, when: Timestamp) -> Self {
-        let duals = catalog.experts().iter().map(|e| (e.id.clone(), AtomicI64::new(0))).collect();
-        Self { now: ArcSwap::new(at(catalog, book, when)), duals }
+        let duals = catalog
+            .experts()
+            .iter()
+            .map(|e| (e.id.clone(), AtomicI64::new(0)))
+            .collect();
+        Self {
+            now: ArcSwap::new(at(catalog, book, when)),
+            duals,
+        }
     }
 
     /// Takes the prices in force at a later instant.
@@ -48,7 +55,9 @@ impl Prices {
     /// with the distance between load and target, and never below nothing (loss-free balancing,
     /// arXiv 2408.15664, with money as its unit).
     pub fn load_price(&self, expert: &ExpertId, load: &ExpertLoad) -> Pico {
-        let Some(dual) = self.duals.get(expert) else { return Pico::ZERO };
+        let Some(dual) = self.duals.get(expert) else {
+            return Pico::ZERO;
+        };
         let target = TARGET_PER_REPLICA.saturating_mul(i64::from(load.available.max(1)));
         let carried = i64::from(load.outstanding).saturating_add(i64::from(load.elsewhere));
         let move_by = carried.saturating_sub(target).saturating_mul(STEP);

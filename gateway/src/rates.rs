@@ -26,8 +26,14 @@ pub enum RateError {
 /// # Errors
 /// Currencies differ, or two rows start at the same instant.
 pub fn book(config: &Config) -> Result<RateBook, RateError> {
-    let pools = config.pools.iter().flat_map(|pool| pool.rates.iter().map(|rate| rate.currency));
-    let remotes = config.remotes.iter().flat_map(|r| r.prices.iter().map(|price| price.currency));
+    let pools = config
+        .pools
+        .iter()
+        .flat_map(|pool| pool.rates.iter().map(|rate| rate.currency));
+    let remotes = config
+        .remotes
+        .iter()
+        .flat_map(|r| r.prices.iter().map(|price| price.currency));
     let mut currency = None;
     for next in pools.chain(remotes) {
         match currency {
@@ -67,7 +73,10 @@ fn remote_rows(remote: &RemoteConfig, rows: &mut Vec<Rate>) -> Result<(), RateEr
             (Meter::CacheRead, price.cache_read.unwrap_or(price.input)),
             (Meter::CacheWrite, price.cache_write.unwrap_or(price.input)),
             (Meter::OutputText, price.output),
-            (Meter::OutputReasoning, price.reasoning.unwrap_or(price.output)),
+            (
+                Meter::OutputReasoning,
+                price.reasoning.unwrap_or(price.output),
+            ),
         ];
         for (meter, pico) in of {
             rows.push(Rate {
@@ -83,7 +92,8 @@ fn remote_rows(remote: &RemoteConfig, rows: &mut Vec<Rate>) -> Result<(), RateEr
 }
 
 fn instant(text: &str) -> Result<Timestamp, RateError> {
-    let instant: jiff::Timestamp =
-        text.parse().map_err(|_| RateError::Unreadable(text.to_owned()))?;
+    let instant: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| RateError::Unreadable(text.to_owned()))?;
     Ok(Timestamp::from_unix_seconds(instant.as_second()))
 }

@@ -33,9 +33,16 @@ pub struct Recorder {
 impl Recorder {
     /// Puts the parts together.
     pub fn new(journal: Journal, store: Arc<dyn Store>, rates: RateBook) -> Self {
-        let recent =
-            Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
-        Self { journal, store, rates, recent }
+        let recent = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .time_to_live(REMEMBERED_FOR)
+            .build();
+        Self {
+            journal,
+            store,
+            rates,
+            recent,
+        }
     }
 
     /// Writes one group of events. `false` means that nothing was kept: no answer may be given away.
@@ -68,7 +75,13 @@ impl Recorder {
 
     /// Remembers whose request it was, until the store knows.
     pub fn remember(&self, tenant: &TenantId, request: RequestId) {
-        self.recent.insert(OwnRequest { tenant: tenant.clone(), request }, ());
+        self.recent.insert(
+            OwnRequest {
+                tenant: tenant.clone(),
+                request,
+            },
+            (),
+        );
     }
 
     /// Was the request made by this tenant?
@@ -76,7 +89,10 @@ impl Recorder {
     /// # Errors
     /// The store does not answer, and the request is not among those remembered.
     pub async fn knows(&self, tenant: &TenantId, request: RequestId) -> Result<bool, StoreError> {
-        let own = OwnRequest { tenant: tenant.clone(), request };
+        let own = OwnRequest {
+            tenant: tenant.clone(),
+            request,
+        };
         if self.recent.contains_key(&own) {
             return Ok(true);
         }

@@ -5,7 +5,7 @@ mod route;
 mod stream;
 mod whole;
 
-pub use booking::{Booking, Booked, Ending, Slot};
+pub use booking::{Booked, Booking, Ending, Slot};
 pub use route::Route;
 
 use std::sync::Arc;
@@ -76,9 +76,15 @@ pub async fn serve(
         tracing::error!(%why, "a checked body is refused by the pool");
         failure::internal()
     })?;
-    let form = Form { streams: chat.streams(), wants_usage: chat.wants_usage_chunk() };
+    let form = Form {
+        streams: chat.streams(),
+        wants_usage: chat.wants_usage_chunk(),
+    };
     drop(chat);
-    let ask = AdmitAsk { tokens: route.tokens, cost: route.cost };
+    let ask = AdmitAsk {
+        tokens: route.tokens,
+        cost: route.cost,
+    };
     let permit = app
         .admission
         .admit(&principal, &ask, app.clock.now())
@@ -87,7 +93,14 @@ pub async fn serve(
     let decision = header(&route.decision.id.to_string());
     let slot = Slot::default();
     let plan = plan(app, context, &route, &slot, body);
-    slot.put(Booking::open(app, context, &principal, route, permit, form.streams));
+    slot.put(Booking::open(
+        app,
+        context,
+        &principal,
+        route,
+        permit,
+        form.streams,
+    ));
     let mut response = if form.streams {
         stream::answer(app, context, slot, plan, form.wants_usage).await
     } else {
@@ -142,12 +155,19 @@ fn failed(failure: &PoolFailure) -> ApiError {
 /// An expert says the request is wrong. Its word is passed on where it is about the request; where it
 /// is about our own credentials or a model that is not there, the fault is ours.
 fn refused_upstream(status: u16, body: &[u8]) -> ApiError {
-    let said = serde_json::from_slice::<ErrorBody>(body).ok().map(|body| body.error);
+    let said = serde_json::from_slice::<ErrorBody>(body)
+        .ok()
+        .map(|body| body.error);
     match (status, said) {
         (400 | 413 | 422, Some(said)) => ApiError {
             param: said.param,
             code: said.code,
-            ..ApiError::new(400, ErrorKind::InvalidRequestError, "refused_by_expert", said.message)
+            ..ApiError::new(
+                400,
+                ErrorKind::InvalidRequestError,
+                "refused_by_expert",
+                said.message,
+            )
         },
         (400 | 413 | 422, None) => failure::refused_by_expert(),
         _ => failure::expert_failed(),

@@ -76,7 +76,11 @@ impl Server {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|why| ServerError::Bind { address, why })?;
-        Ok(Self { listener, tls, config: config.clone() })
+        Ok(Self {
+            listener,
+            tls,
+            config: config.clone(),
+        })
     }
 
     /// The address that is really bound.
@@ -96,7 +100,9 @@ impl Server {
                 () = stop.cancelled() => break,
                 accepted = accept(&self.listener, &connections) => accepted,
             };
-            let Some((stream, permit)) = accepted else { continue };
+            let Some((stream, permit)) = accepted else {
+                continue;
+            };
             let connection = Connection {
                 builder: Arc::clone(&builder),
                 router: router.clone(),
@@ -178,11 +184,13 @@ impl Connection {
     async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         match tls {
             None => self.speak(stream).await,
-            Some(tls) => match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream).await,
-                Ok(Err(why)) => tracing::debug!(%why, "tls handshake failed"),
-                Err(_) => tracing::debug!("tls handshake timed out"),
-            },
+            Some(tls) => {
+                match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => self.speak(stream).await,
+                    Ok(Err(why)) => tracing::debug!(%why, "tls handshake failed"),
+                    Err(_) => tracing::debug!("tls handshake timed out"),
+                }
+            }
         }
     }
 
@@ -203,7 +211,9 @@ impl Connection {
         });
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut draining = false;
-        let mut next_look = pin!(tokio::time::sleep_until(Instant::now() + self.header_timeout));
+        let mut next_look = pin!(tokio::time::sleep_until(
+            Instant::now() + self.header_timeout
+        ));
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {

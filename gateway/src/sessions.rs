@@ -61,7 +61,11 @@ impl Sessions {
     /// Opens a session and gives its cookie.
     pub fn open(&self, principal: Principal) -> String {
         let cookie = secret();
-        let session = Session { tenant: principal.tenant.clone(), principal, csrf: secret() };
+        let session = Session {
+            tenant: principal.tenant.clone(),
+            principal,
+            csrf: secret(),
+        };
         self.open.insert(hash(&cookie), session);
         cookie
     }

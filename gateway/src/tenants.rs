@@ -40,7 +40,8 @@ pub struct Rule {
 impl Tenants {
     /// Makes the tenants of a configuration ready.
     pub fn new(config: &Config) -> Self {
-        let ready = |tenant: &TenantConfig| (tenant.id.clone(), Tenant::new(tenant, &config.policy));
+        let ready =
+            |tenant: &TenantConfig| (tenant.id.clone(), Tenant::new(tenant, &config.policy));
         Self(config.tenants.iter().map(ready).collect())
     }
 
@@ -75,12 +76,20 @@ impl Tenants {
 impl Tenant {
     fn new(tenant: &TenantConfig, defaults: &PolicyConfig) -> Self {
         let base = policy(defaults, tenant.allowed_experts.as_ref());
-        let rules = tenant.scenarios.iter().map(|s| (s.id.clone(), rule(s, &base))).collect();
+        let rules = tenant
+            .scenarios
+            .iter()
+            .map(|s| (s.id.clone(), rule(s, &base)))
+            .collect();
         Self {
             name: tenant.name.clone(),
             scenarios: tenant.scenarios.iter().map(|s| s.id.clone()).collect(),
             rules,
-            unassigned: Rule { name: "unassigned".to_owned(), policy: base, task: None },
+            unassigned: Rule {
+                name: "unassigned".to_owned(),
+                policy: base,
+                task: None,
+            },
         }
     }
 
@@ -104,7 +113,10 @@ fn policy(defaults: &PolicyConfig, allowed: Option<&BTreeSet<ExpertId>>) -> Poli
         min_quality: defaults.abstain_below,
         max_out_of_distribution: Some(defaults.out_of_distribution_above),
         assumed_latency: Nanos::new(1_000_000_000),
-        exploration: Exploration { epsilon: defaults.exploration, margin: NEAR_TIE },
+        exploration: Exploration {
+            epsilon: defaults.exploration,
+            margin: NEAR_TIE,
+        },
     }
 }
 
@@ -119,5 +131,9 @@ fn rule(scenario: &ScenarioConfig, base: &Policy) -> Rule {
             Some(outer) => outer.iter().filter(|e| own.contains(e)).cloned().collect(),
         });
     }
-    Rule { name: scenario.name.clone(), policy, task: scenario.task.clone() }
+    Rule {
+        name: scenario.name.clone(),
+        policy,
+        task: scenario.task.clone(),
+    }
 }

@@ -9,8 +9,15 @@ use std::path::PathBuf;
 pub fn program(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a test knows its own path");
     // target/<profile>/deps/all-… → target/<profile>/<name>
-    let dir = own.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps");
+    let dir = own
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("target/<profile>/deps");
     let program = dir.join(name);
-    assert!(program.is_file(), "{} is missing: cargo build --workspace --bins", program.display());
+    assert!(
+        program.is_file(),
+        "{} is missing: cargo build --workspace --bins",
+        program.display()
+    );
     program
 }

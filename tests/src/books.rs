@@ -24,8 +24,13 @@ impl Books {
             .expect("a runtime");
         let file = system.dir().join("var/moegate.sqlite");
         let rates = ledger::RateBook::new(Currency::USD, []).expect("no rates");
-        let pricing = Pricing { rates, idle: std::collections::BTreeMap::new() };
-        let store = runtime.block_on(SqliteStore::open(&file, pricing)).expect("the books open");
+        let pricing = Pricing {
+            rates,
+            idle: std::collections::BTreeMap::new(),
+        };
+        let store = runtime
+            .block_on(SqliteStore::open(&file, pricing))
+            .expect("the books open");
         Self { runtime, store }
     }
 
@@ -36,7 +41,10 @@ impl Books {
     pub fn has(&self, answer: &str, tenant: &str) -> bool {
         let id = answer.strip_prefix("chatcmpl-").expect("an answer's id");
         let request: RequestId = id.parse().expect("a request id");
-        let owner = self.runtime.block_on(self.store.request_tenant(request)).expect("an answer");
+        let owner = self
+            .runtime
+            .block_on(self.store.request_tenant(request))
+            .expect("an answer");
         owner.is_some_and(|owner| owner.as_str() == tenant)
     }
 
@@ -45,6 +53,8 @@ impl Books {
     /// # Panics
     /// The store does not answer.
     pub fn verify(&self) -> VerifyReport {
-        self.runtime.block_on(self.store.verify()).expect("a report")
+        self.runtime
+            .block_on(self.store.verify())
+            .expect("a report")
     }
 }

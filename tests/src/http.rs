@@ -23,7 +23,10 @@ pub struct Reply {
 impl Reply {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; null where it is none.
@@ -71,22 +74,31 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
 /// `GET` with a key.
 pub fn get(address: SocketAddr, path: &str, key: Option<&str>) -> Reply {
     let authorization = key.map(|key| format!("Bearer {key}"));
-    let headers: Vec<(&str, &str)> =
-        authorization.iter().map(|value| ("authorization", value.as_str())).collect();
+    let headers: Vec<(&str, &str)> = authorization
+        .iter()
+        .map(|value| ("authorization", value.as_str()))
+        .collect();
     send(address, &request("GET", path, &headers, b""))
 }
 
 /// `POST` of JSON bytes with a key.
 pub fn post(address: SocketAddr, path: &str, key: &str, body: &[u8]) -> Reply {
     let authorization = format!("Bearer {key}");
-    let headers =
-        [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+    ];
     send(address, &request("POST", path, &headers, body))
 }
 
 /// A chat request with a key.
 pub fn chat(address: SocketAddr, key: &str, body: &Value) -> Reply {
-    post(address, "/v1/chat/completions", key, body.to_string().as_bytes())
+    post(
+        address,
+        "/v1/chat/completions",
+        key,
+        body.to_string().as_bytes(),
+    )
 }
 
 /// A chat request to a gateway that may be dead; `None` where nobody listens.
@@ -95,7 +107,12 @@ pub fn try_chat(address: SocketAddr, key: &str, body: &Value) -> Option<Reply> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let authorization = format!("Bearer {key}");
     let headers = [("authorization", authorization.as_str())];
-    let bytes = request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes());
+    let bytes = request(
+        "POST",
+        "/v1/chat/completions",
+        &headers,
+        body.to_string().as_bytes(),
+    );
     stream.write_all(&bytes).ok()?;
     Some(read(&mut stream))
 }
@@ -117,7 +134,14 @@ pub fn read(stream: &mut TcpStream) -> Reply {
             return decoded(reply);
         }
     }
-    parse(&bytes).map_or(Reply { status: 0, headers: Vec::new(), body: bytes }, decoded)
+    parse(&bytes).map_or(
+        Reply {
+            status: 0,
+            headers: Vec::new(),
+            body: bytes,
+        },
+        decoded,
+    )
 }
 
 fn parse(bytes: &[u8]) -> Option<Reply> {
@@ -129,18 +153,28 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim().to_lowercase(), value.trim().to_owned()))
         .collect();
-    Some(Reply { status, headers, body: bytes[end + 4..].to_vec() })
+    Some(Reply {
+        status,
+        headers,
+        body: bytes[end + 4..].to_vec(),
+    })
 }
 
 fn whole(reply: &Reply, bytes: &[u8]) -> bool {
-    match reply.header("content-length").and_then(|text| text.parse::<usize>().ok()) {
+    match reply
+        .header("content-length")
+        .and_then(|text| text.parse::<usize>().ok())
+    {
         Some(length) => reply.body.len() >= length,
         None => reply.header("transfer-encoding").is_some() && bytes.ends_with(b"0\r\n\r\n"),
     }
 }
 
 fn decoded(mut reply: Reply) -> Reply {
-    if reply.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
+    if reply
+        .header("transfer-encoding")
+        .is_some_and(|value| value.contains("chunked"))
+    {
         reply.body = joined(&reply.body);
     }
     reply
@@ -150,7 +184,9 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = chunks.windows(2).position(|w| w == b"\r\n") {
         let size = std::str::from_utf8(&chunks[..end]).ok();
-        let Some(size) = size.and_then(|text| usize::from_str_radix(text, 16).ok()) else { break };
+        let Some(size) = size.and_then(|text| usize::from_str_radix(text, 16).ok()) else {
+            break;
+        };
         let rest = &chunks[end + 2..];
         body.extend_from_slice(&rest[..size.min(rest.len())]);
         if size == 0 || rest.len() < size + 2 {

@@ -30,10 +30,16 @@ impl Mock {
             .expect("bench starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says a line");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says a line");
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
         let address = ready["listening"].as_str().and_then(|a| a.parse().ok());
-        Self { child, address: address.expect("an address") }
+        Self {
+            child,
+            address: address.expect("an address"),
+        }
     }
 
     /// Where it listens.

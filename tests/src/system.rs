@@ -103,10 +103,15 @@ impl System {
             .expect("moegate starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says a line");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says a line");
         let ready: serde_json::Value = serde_json::from_str(&line)
             .unwrap_or_else(|why| panic!("{why}: {line:?}\n{}", self.log()));
-        self.address = ready["listening"].as_str().and_then(|a| a.parse().ok()).expect("an address");
+        self.address = ready["listening"]
+            .as_str()
+            .and_then(|a| a.parse().ok())
+            .expect("an address");
         self.child = Some(child);
     }
 
@@ -171,7 +176,9 @@ impl System {
         let mut arguments = vec!["key", "create", "--tenant", tenant];
         arguments.extend(flags);
         let key = self.told(&arguments);
-        self.wait("the new key is known", || crate::http::get(self.address, "/v1/models", Some(&key)).status != 401);
+        self.wait("the new key is known", || {
+            crate::http::get(self.address, "/v1/models", Some(&key)).status != 401
+        });
         key
     }
 
@@ -189,7 +196,9 @@ impl System {
 
     /// Waits until experts answer.
     pub fn wait_ready(&self) {
-        self.wait("ready", || crate::http::get(self.address, "/ready", None).status == 200);
+        self.wait("ready", || {
+            crate::http::get(self.address, "/ready", None).status == 200
+        });
     }
 }
 

@@ -28,7 +28,15 @@ impl Worker {
     /// It does not say where it listens.
     pub fn start(experts: &[&str]) -> Self {
         let mut command = Command::new(program("moegate-worker"));
-        command.args(["serve", "--device", "cpu", "--threads", "1", "--listen", "127.0.0.1:0"]);
+        command.args([
+            "serve",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
         for id in experts {
             command.arg("--expert").arg(expert(id));
         }
@@ -39,10 +47,16 @@ impl Worker {
             .expect("moegate-worker starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says a line");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says a line");
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
         let address = ready["listening"].as_str().and_then(|a| a.parse().ok());
-        Self { child, address: address.expect("an address") }
+        Self {
+            child,
+            address: address.expect("an address"),
+        }
     }
 
     /// Where it listens.

@@ -47,7 +47,9 @@ async fn collect(mut body: Body, bound: usize) -> Result<Bytes, ApiError> {
     let mut more = BytesMut::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| failure::broken_body())?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| failure::broken_body())?.into_data() else {
+            continue;
+        };
         length = length.saturating_add(data.len());
         if length > bound {
             if length > LINGER_BYTES {
@@ -73,10 +75,15 @@ async fn collect(mut body: Body, bound: usize) -> Result<Bytes, ApiError> {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { bytes: 8, time: Duration::from_secs(5) };
+    const BOUNDS: Bounds = Bounds {
+        bytes: 8,
+        time: Duration::from_secs(5),
+    };
 
     fn pieces(list: &'static [&'static str]) -> Body {
-        let pieces = list.iter().map(|text| Ok::<_, std::io::Error>(Bytes::from_static(text.as_bytes())));
+        let pieces = list
+            .iter()
+            .map(|text| Ok::<_, std::io::Error>(Bytes::from_static(text.as_bytes())));
         Body::from_stream(futures_util::stream::iter(pieces))
     }
 
@@ -97,8 +104,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_body_is_refused() {
-        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(read(&HeaderMap::new(), never, BOUNDS).await.unwrap_err().status, 408);
+        let never =
+            Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(
+            read(&HeaderMap::new(), never, BOUNDS)
+                .await
+                .unwrap_err()
+                .status,
+            408
+        );
     }
 
     #[tokio::test]

@@ -10,7 +10,10 @@ use crate::app::App;
 use crate::request::{self, NoAnswer};
 
 /// Whole or streamed, as the body says.
-pub(super) async fn completions(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+pub(super) async fn completions(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let context = app.context(&parts.headers);
     match request::serve(&app, &context, &parts.headers, body).await {

@@ -82,7 +82,9 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
         .map(|ms| ms / 1_000.0)
         .or_else(|| number("x-stainless-read-timeout"))
         .or_else(|| number("x-stainless-timeout"))?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|wish| !wish.is_zero())
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|wish| !wish.is_zero())
 }
 
 /// Continues the client's trace with a span of our own, or begins one
@@ -90,7 +92,10 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
 fn trace(headers: &HeaderMap, ids: &dyn IdSource) -> HeaderValue {
     let own = ids.next().simple().to_string();
     let span = own.get(16..).unwrap_or_default();
-    let given = headers.get(&TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(parse);
+    let given = headers
+        .get(&TRACEPARENT)
+        .and_then(|value| value.to_str().ok())
+        .and_then(parse);
     match given {
         Some((trace, flags)) => header(&format!("00-{trace}-{span}-{flags}")),
         None => header(&format!("00-{}-{span}-01", ids.next().simple())),
@@ -119,7 +124,12 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), header(value)))
             .collect();
-        RequestContext::new(&headers, &SystemClock::new(), &UuidSource, Duration::from_secs(60))
+        RequestContext::new(
+            &headers,
+            &SystemClock::new(),
+            &UuidSource,
+            Duration::from_secs(60),
+        )
     }
 
     #[test]
@@ -127,7 +137,10 @@ mod tests {
         assert_eq!(context(&[("x-request-id", "abc")]).echo, "abc");
         let made = context(&[]);
         assert_eq!(made.echo.to_str().unwrap(), made.id.to_string());
-        assert_ne!(context(&[("x-request-id", &"a".repeat(129))]).echo.len(), 129);
+        assert_ne!(
+            context(&[("x-request-id", &"a".repeat(129))]).echo.len(),
+            129
+        );
     }
 
     #[test]
@@ -144,8 +157,18 @@ mod tests {
     #[test]
     fn patience_is_bounded() {
         assert_eq!(context(&[]).patience, Duration::from_secs(60));
-        assert_eq!(context(&[("x-stainless-read-timeout", "2.5")]).patience.as_millis(), 2_500);
-        assert_eq!(context(&[("x-moegate-timeout-ms", "100")]).patience.as_millis(), 100);
+        assert_eq!(
+            context(&[("x-stainless-read-timeout", "2.5")])
+                .patience
+                .as_millis(),
+            2_500
+        );
+        assert_eq!(
+            context(&[("x-moegate-timeout-ms", "100")])
+                .patience
+                .as_millis(),
+            100
+        );
         for odd in ["-1", "NaN", "1e300", "0", "x"] {
             let patience = context(&[("x-stainless-read-timeout", odd)]).patience;
             assert_eq!(patience, Duration::from_secs(60), "{odd}");

@@ -6,10 +6,10 @@ mod view;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Form, Query, State};
 use axum::routing::{get, post};
-use axum::Router;
 use dashboard::{
     CONTENT_POLICY, ErrorPage, ICON_PATH, ICON_SVG, SCENARIOS_PATH, SIGN_IN_PATH, SIGN_OUT_PATH,
     STYLE_CSS, STYLE_PATH, SignInPage, render_error, render_scenarios, render_sign_in,
@@ -95,7 +95,10 @@ fn form(app: &App, status: StatusCode, problem: Option<&str>) -> Response<Body> 
         problem: problem.map(str::to_owned),
     };
     let mut response = html(status, render_sign_in(&page));
-    set_cookie(&mut response, &Cookies::form(&csrf, app.config.server.tls.is_some()));
+    set_cookie(
+        &mut response,
+        &Cookies::form(&csrf, app.config.server.tls.is_some()),
+    );
     response
 }
 
@@ -110,20 +113,33 @@ async fn sign_in(
         return form(&app, StatusCode::FORBIDDEN, Some(problem));
     }
     let Ok(bearer) = HeaderValue::from_str(&format!("Bearer {}", sent.key.trim())) else {
-        return form(&app, StatusCode::UNAUTHORIZED, Some("This is no key or token."));
+        return form(
+            &app,
+            StatusCode::UNAUTHORIZED,
+            Some("This is no key or token."),
+        );
     };
     let headers: HeaderMap = [(AUTHORIZATION, bearer)].into_iter().collect();
     let Ok(principal) = app.auth.authenticate(&headers, app.clock.now()) else {
-        return form(&app, StatusCode::UNAUTHORIZED, Some("This key or token is not valid."));
+        return form(
+            &app,
+            StatusCode::UNAUTHORIZED,
+            Some("This key or token is not valid."),
+        );
     };
-    let may_read = [Role::Finance, Role::Admin].into_iter().any(|r| principal.roles.contains(r));
+    let may_read = [Role::Finance, Role::Admin]
+        .into_iter()
+        .any(|r| principal.roles.contains(r));
     if !may_read {
         let problem = "This key lacks the role finance or admin.";
         return form(&app, StatusCode::FORBIDDEN, Some(problem));
     }
     let cookie = app.sessions.open(principal);
     let mut response = redirect(SCENARIOS_PATH);
-    set_cookie(&mut response, &Cookies::session(&cookie, app.config.server.tls.is_some()));
+    set_cookie(
+        &mut response,
+        &Cookies::session(&cookie, app.config.server.tls.is_some()),
+    );
     response
 }
 
@@ -138,7 +154,10 @@ async fn sign_out(
         app.sessions.close(&cookie);
     }
     let mut response = redirect(SIGN_IN_PATH);
-    set_cookie(&mut response, &Cookies::gone(app.config.server.tls.is_some()));
+    set_cookie(
+        &mut response,
+        &Cookies::gone(app.config.server.tls.is_some()),
+    );
     response
 }
 
@@ -152,8 +171,12 @@ async fn icon() -> Response<Body> {
 
 fn asset(text: &'static str, kind: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     response
 }
 
@@ -172,7 +195,10 @@ fn html(status: StatusCode, page: String) -> Response<Body> {
     let mut response = Response::new(Body::from(page));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(CSP, HeaderValue::from_static(CONTENT_POLICY));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -183,7 +209,9 @@ fn html(status: StatusCode, page: String) -> Response<Body> {
 fn redirect(to: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static(to));
     response
 }
 

@@ -4,12 +4,22 @@ use openai_api::{ApiError, ErrorKind};
 
 /// The service failed in a way that says nothing to a client.
 pub fn internal() -> ApiError {
-    ApiError::new(500, ErrorKind::ServerError, "internal_error", "the gateway failed")
+    ApiError::new(
+        500,
+        ErrorKind::ServerError,
+        "internal_error",
+        "the gateway failed",
+    )
 }
 
 /// No such path.
 pub fn unknown_path() -> ApiError {
-    ApiError::new(404, ErrorKind::InvalidRequestError, "unknown_url", "no such path")
+    ApiError::new(
+        404,
+        ErrorKind::InvalidRequestError,
+        "unknown_url",
+        "no such path",
+    )
 }
 
 /// The path exists, the method does not.
@@ -68,12 +78,22 @@ pub fn too_large(bound: usize) -> ApiError {
 
 /// The body did not come in time.
 pub fn slow_body() -> ApiError {
-    ApiError::new(408, ErrorKind::InvalidRequestError, "request_timeout", "the body came too slowly")
+    ApiError::new(
+        408,
+        ErrorKind::InvalidRequestError,
+        "request_timeout",
+        "the body came too slowly",
+    )
 }
 
 /// The body broke off.
 pub fn broken_body() -> ApiError {
-    ApiError::new(400, ErrorKind::InvalidRequestError, "invalid_body", "the body broke off")
+    ApiError::new(
+        400,
+        ErrorKind::InvalidRequestError,
+        "invalid_body",
+        "the body broke off",
+    )
 }
 
 /// No expert can take the request now.
@@ -89,7 +109,12 @@ pub fn no_expert(retry_after_ms: u64) -> ApiError {
 
 /// No expert answered before the deadline.
 pub fn deadline() -> ApiError {
-    ApiError::new(504, ErrorKind::ServerError, "deadline_exceeded", "no expert answered in time")
+    ApiError::new(
+        504,
+        ErrorKind::ServerError,
+        "deadline_exceeded",
+        "no expert answered in time",
+    )
 }
 
 /// The caller's experts cannot serve what the request asks.
@@ -136,8 +161,13 @@ pub fn wrong_role(role: &str) -> ApiError {
 
 /// The expert failed and no other could take over.
 pub fn expert_failed() -> ApiError {
-    ApiError::new(502, ErrorKind::ServerError, "expert_failed", "the expert failed; try again")
-        .with_retry_after_ms(250)
+    ApiError::new(
+        502,
+        ErrorKind::ServerError,
+        "expert_failed",
+        "the expert failed; try again",
+    )
+    .with_retry_after_ms(250)
 }
 
 /// The expert refuses the request without saying why in a form that can be passed on.
@@ -152,19 +182,50 @@ pub fn refused_by_expert() -> ApiError {
 
 /// The expert failed in mid-stream.
 pub fn broken_stream() -> ApiError {
-    ApiError::new(502, ErrorKind::ServerError, "stream_broken", "the answer broke off")
+    ApiError::new(
+        502,
+        ErrorKind::ServerError,
+        "stream_broken",
+        "the answer broke off",
+    )
 }
 
 /// Every code that the gateway itself sends.
 const OWN_CODES: &[&str] = &[
-    "internal_error", "unknown_url", "method_not_allowed", "model_not_found", "model_not_allowed",
-    "unknown_scenario", "request_too_large", "request_timeout", "invalid_body", "invalid_json",
-    "invalid_value", "invalid_feedback", "no_expert_available", "deadline_exceeded",
-    "no_expert_allowed", "ledger_unavailable", "request_not_found", "role_missing",
-    "expert_failed", "refused_by_expert", "stream_broken", "missing_credentials",
-    "invalid_credentials", "expired", "not_yet_valid", "revoked", "rate_limit_exceeded",
-    "concurrency_limit_exceeded", "insufficient_quota", "budget_reserved",
-    "unsupported_capability", "context_length_exceeded", "cost_limit_exceeded", "unknown_task",
+    "internal_error",
+    "unknown_url",
+    "method_not_allowed",
+    "model_not_found",
+    "model_not_allowed",
+    "unknown_scenario",
+    "request_too_large",
+    "request_timeout",
+    "invalid_body",
+    "invalid_json",
+    "invalid_value",
+    "invalid_feedback",
+    "no_expert_available",
+    "deadline_exceeded",
+    "no_expert_allowed",
+    "ledger_unavailable",
+    "request_not_found",
+    "role_missing",
+    "expert_failed",
+    "refused_by_expert",
+    "stream_broken",
+    "missing_credentials",
+    "invalid_credentials",
+    "expired",
+    "not_yet_valid",
+    "revoked",
+    "rate_limit_exceeded",
+    "concurrency_limit_exceeded",
+    "insufficient_quota",
+    "budget_reserved",
+    "unsupported_capability",
+    "context_length_exceeded",
+    "cost_limit_exceeded",
+    "unknown_task",
 ];
 
 /// Is this one of the gateway's own codes, fit for a label?

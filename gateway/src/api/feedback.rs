@@ -47,7 +47,10 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
     let context = app.context(&parts.headers);
     let taken = async {
         let principal = app.authenticate(&parts.headers, &context)?;
-        let bounds = body::Bounds { bytes: 64 << 10, time: app.config.server.body_timeout() };
+        let bounds = body::Bounds {
+            bytes: 64 << 10,
+            time: app.config.server.body_timeout(),
+        };
         let raw = body::read(&parts.headers, body, bounds).await?;
         let feedback: Feedback = serde_json::from_slice(&raw).map_err(|why| invalid(None, &why))?;
         let record = feedback.check(&app, &context, &principal.tenant)?;
@@ -63,7 +66,10 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
                 "request_id": record.request,
                 "idempotency_key": record.idempotency_key,
             });
-            app.metrics.outcomes.with_label_values(&[record.source.as_str()]).inc();
+            app.metrics
+                .outcomes
+                .with_label_values(&[record.source.as_str()])
+                .inc();
             if app.recorder.record(&[LedgerEvent::Outcome(record)]) {
                 respond::ok(&context, &answer)
             } else {
@@ -75,8 +81,12 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
 }
 
 fn invalid(param: Option<&str>, why: &dyn std::fmt::Display) -> ApiError {
-    let error =
-        ApiError::new(400, ErrorKind::InvalidRequestError, "invalid_feedback", why.to_string());
+    let error = ApiError::new(
+        400,
+        ErrorKind::InvalidRequestError,
+        "invalid_feedback",
+        why.to_string(),
+    );
     match param {
         Some(param) => error.with_param(param),
         None => error,
@@ -90,17 +100,21 @@ impl Feedback {
         context: &RequestContext,
         tenant: &units::TenantId,
     ) -> Result<OutcomeRecord, ApiError> {
-        let text = self.request_id.strip_prefix(ANSWER_PREFIX).unwrap_or(&self.request_id);
-        let request: RequestId =
-            text.parse().map_err(|why| invalid(Some("request_id"), &why))?;
+        let text = self
+            .request_id
+            .strip_prefix(ANSWER_PREFIX)
+            .unwrap_or(&self.request_id);
+        let request: RequestId = text
+            .parse()
+            .map_err(|why| invalid(Some("request_id"), &why))?;
         if !(0.0..=1.0).contains(&self.score) {
             return Err(invalid(Some("score"), &"must be between 0 and 1"));
         }
         let source = match self.source.as_deref() {
             None => OutcomeSource::User,
-            Some(name) => {
-                name.parse::<OutcomeSource>().map_err(|why| invalid(Some("source"), &why))?
-            }
+            Some(name) => name
+                .parse::<OutcomeSource>()
+                .map_err(|why| invalid(Some("source"), &why))?,
         };
         let too_long = |text: &Option<String>, most: usize| {
             text.as_ref().is_some_and(|t| t.chars().count() > most)
@@ -111,11 +125,20 @@ impl Feedback {
         if too_long(&self.comment, LONGEST_COMMENT) {
             return Err(invalid(Some("comment"), &"holds more than 4096 characters"));
         }
-        if self.idempotency_key.as_ref().is_some_and(|k| k.is_empty() || k.len() > LONGEST_KEY) {
-            return Err(invalid(Some("idempotency_key"), &"must hold 1 to 128 bytes"));
+        if self
+            .idempotency_key
+            .as_ref()
+            .is_some_and(|k| k.is_empty() || k.len() > LONGEST_KEY)
+        {
+            return Err(invalid(
+                Some("idempotency_key"),
+                &"must hold 1 to 128 bytes",
+            ));
         }
         let comment_chars = self.comment.map_or(0, |text| text.chars().count());
-        let key = self.idempotency_key.unwrap_or_else(|| app.ids.next().to_string());
+        let key = self
+            .idempotency_key
+            .unwrap_or_else(|| app.ids.next().to_string());
         Ok(OutcomeRecord {
             request,
             tenant: tenant.clone(),

@@ -21,9 +21,15 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
     let store = app.recorder.store_answers();
     // A store that is away makes nobody wait: the journal holds what it will get.
     let ready = experts.iter().any(|(_, alive)| *alive > 0);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let experts: serde_json::Map<String, serde_json::Value> =
-        experts.into_iter().map(|(id, alive)| (id.to_string(), alive.into())).collect();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let experts: serde_json::Map<String, serde_json::Value> = experts
+        .into_iter()
+        .map(|(id, alive)| (id.to_string(), alive.into()))
+        .collect();
     plain(
         status,
         &json!({
@@ -49,7 +55,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
         }
         Err(why) => {
             tracing::error!(%why, "metrics cannot be rendered");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, &json!({"status": "failed"}))
+            plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &json!({"status": "failed"}),
+            )
         }
     }
 }
@@ -57,6 +66,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
 fn plain(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

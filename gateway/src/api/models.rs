@@ -31,7 +31,9 @@ pub(super) async fn one(
     headers: HeaderMap,
 ) -> Response<Body> {
     let context = app.context(&headers);
-    let found = app.authenticate(&headers, &context).and_then(|who| find(&app, &who, &id));
+    let found = app
+        .authenticate(&headers, &context)
+        .and_then(|who| find(&app, &who, &id));
     match found {
         Ok(model) => respond::ok(&context, &model),
         Err(error) => app.refuse(&context, &error),

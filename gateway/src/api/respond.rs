@@ -21,7 +21,10 @@ pub fn error(context: &RequestContext, error: &ApiError) -> Response<Body> {
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
     }
     if let Some(retry) = error.should_retry {
-        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(if retry { "true" } else { "false" }));
+        headers.insert(
+            X_SHOULD_RETRY,
+            HeaderValue::from_static(if retry { "true" } else { "false" }),
+        );
     }
     if error.status == 401 {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

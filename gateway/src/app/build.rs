@@ -84,10 +84,21 @@ pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError>
     let dir = &config.store.dir;
     tokio::fs::create_dir_all(dir)
         .await
-        .map_err(|why| BuildError::Folder { dir: dir.display().to_string(), why })?;
-    let failed = |why: StoreError| BuildError::Store { dir: dir.display().to_string(), why };
-    let pricing = Pricing { rates: rates::book(config)?, idle: std::collections::BTreeMap::new() };
-    let store = SqliteStore::open(&database(dir), pricing).await.map_err(failed)?;
+        .map_err(|why| BuildError::Folder {
+            dir: dir.display().to_string(),
+            why,
+        })?;
+    let failed = |why: StoreError| BuildError::Store {
+        dir: dir.display().to_string(),
+        why,
+    };
+    let pricing = Pricing {
+        rates: rates::book(config)?,
+        idle: std::collections::BTreeMap::new(),
+    };
+    let store = SqliteStore::open(&database(dir), pricing)
+        .await
+        .map_err(failed)?;
     Ok(Arc::new(store))
 }
 
@@ -130,7 +141,10 @@ impl App {
             pool,
         };
         let dir = app.config.store.dir.display().to_string();
-        let failed = |why: StoreError| BuildError::Store { dir: dir.clone(), why };
+        let failed = |why: StoreError| BuildError::Store {
+            dir: dir.clone(),
+            why,
+        };
         app.refresh_keys().await.map_err(failed)?;
         app.restore_budgets().await.map_err(failed)?;
         Ok(app)
@@ -153,7 +167,8 @@ impl App {
         for spend in self.recorder.store().spend(month).await? {
             // A token's subject is a name too: its hash.
             if let Some(key) = spend.principal.and_then(|name| KeyId::new(&name).ok()) {
-                self.admission.restore(&spend.tenant, Some(&key), month, spend.amount);
+                self.admission
+                    .restore(&spend.tenant, Some(&key), month, spend.amount);
             }
             let sum = tenants.entry(spend.tenant).or_default();
             *sum = sum.checked_add(spend.amount).unwrap_or(*sum);
@@ -173,25 +188,43 @@ fn open_journal(
 ) -> Result<Journal, BuildError> {
     let dir = config.store.dir.join("journal");
     let settle = Duration::from_secs(config.store.window_seconds.into());
-    let settings =
-        JournalConfig { settle_every: Some(settle), ..JournalConfig::new(dir.clone()) };
+    let settings = JournalConfig {
+        settle_every: Some(settle),
+        ..JournalConfig::new(dir.clone())
+    };
     let store: Arc<dyn LedgerStore> = Arc::clone(store) as Arc<dyn LedgerStore>;
-    Journal::open(&settings, store, Arc::clone(ids), Arc::clone(clock))
-        .map_err(|why| BuildError::Journal { dir: dir.display().to_string(), why })
+    Journal::open(&settings, store, Arc::clone(ids), Arc::clone(clock)).map_err(|why| {
+        BuildError::Journal {
+            dir: dir.display().to_string(),
+            why,
+        }
+    })
 }
 
 fn access(config: &Config) -> HashMap<TenantId, TenantAccess> {
     let access = |tenant: &crate::config::TenantConfig| TenantAccess {
         allowed_experts: tenant.allowed_experts.clone().map(Arc::new),
     };
-    config.tenants.iter().map(|tenant| (tenant.id.clone(), access(tenant))).collect()
+    config
+        .tenants
+        .iter()
+        .map(|tenant| (tenant.id.clone(), access(tenant)))
+        .collect()
 }
 
 fn limits(config: &Config) -> HashMap<TenantId, Limits> {
-    config.tenants.iter().map(|tenant| (tenant.id.clone(), tenant.limits)).collect()
+    config
+        .tenants
+        .iter()
+        .map(|tenant| (tenant.id.clone(), tenant.limits))
+        .collect()
 }
 
 fn version(config: &Config) -> String {
     let digest: [u8; 32] = Sha256::digest(format!("{config:?}")).into();
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

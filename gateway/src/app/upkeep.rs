@@ -48,7 +48,11 @@ impl Upkeep {
         ] {
             tasks.spawn(every(period, stop.clone(), Arc::clone(app), chore));
         }
-        Self { tasks, stop, app: Arc::clone(app) }
+        Self {
+            tasks,
+            stop,
+            app: Arc::clone(app),
+        }
     }
 
     /// Stops every task, and records the counters one last time.
@@ -97,7 +101,8 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
             Chore::Sweep => app.admission.sweep(app.clock.now()),
             Chore::Prices => {
                 let now = app.clock.now();
-                app.prices.refresh(&app.catalog.load(), app.recorder.rates(), now);
+                app.prices
+                    .refresh(&app.catalog.load(), app.recorder.rates(), now);
             }
             Chore::Counters => app.record_counters(&app.pool.samples()),
         }
@@ -119,8 +124,10 @@ impl App {
 
     /// Records how workers spent their time.
     pub fn record_counters(&self, samples: &[WorkerSample]) {
-        let events: Vec<LedgerEvent> =
-            samples.iter().map(|sample| LedgerEvent::Counters(counters(sample))).collect();
+        let events: Vec<LedgerEvent> = samples
+            .iter()
+            .map(|sample| LedgerEvent::Counters(counters(sample)))
+            .collect();
         if !events.is_empty() && !self.recorder.record(&events) {
             tracing::warn!("worker counters were not recorded; the next ones hold them too");
         }

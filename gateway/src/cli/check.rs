@@ -21,7 +21,9 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let tenants = Tenants::new(&config);
     let unknown = tenants.unknown_experts(&catalog);
     for (tenant, expert) in &unknown {
-        say(format_args!("tenant {tenant} allows the expert {expert}, which nobody offers"));
+        say(format_args!(
+            "tenant {tenant} allows the expert {expert}, which nobody offers"
+        ));
     }
     if !unknown.is_empty() {
         return Ok(ExitCode::FAILURE);

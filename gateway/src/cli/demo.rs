@@ -59,9 +59,17 @@ async fn show(config: Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let ((), played) = tokio::join!(gateway.run(stop.clone()), visit);
     let held = played?.checks.iter().all(|check| check.held);
     if args.once {
-        say(if held { "every check held" } else { "a check failed" });
+        say(if held {
+            "every check held"
+        } else {
+            "a check failed"
+        });
     }
-    Ok(if held || !args.once { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if held || !args.once {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn invite(base: &str, outcome: &Outcome, first: Option<&TenantId>) {

@@ -60,8 +60,13 @@ fn explain_text(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let Some(id) = args.tenant.clone().or(first) else {
         anyhow::bail!("the configuration has no tenant");
     };
-    let Some(tenant) = tenants.get(&id) else { anyhow::bail!("there is no tenant {id}") };
-    let turns = [Turn { role: Role::User, text: &args.text }];
+    let Some(tenant) = tenants.get(&id) else {
+        anyhow::bail!("there is no tenant {id}")
+    };
+    let turns = [Turn {
+        role: Role::User,
+        text: &args.text,
+    }];
     let view = RequestView {
         scenario: args.scenario.as_ref(),
         scenarios: &tenant.scenarios,
@@ -78,9 +83,15 @@ fn explain_text(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let guess = gate.read(&view, &mut scratch).scenario().clone();
     let unassigned = ScenarioId::unassigned();
     let sure = guess.probability >= config.gate.scenario_threshold;
-    let scenario = args.scenario.as_ref().unwrap_or(if sure { &guess.id } else { &unassigned });
+    let scenario = args
+        .scenario
+        .as_ref()
+        .unwrap_or(if sure { &guess.id } else { &unassigned });
     let policy: &Policy = &tenant.rule(scenario).policy;
-    let draw = Draw { id: UuidSource.decision(), random: 0.5 };
+    let draw = Draw {
+        id: UuidSource.decision(),
+        random: 0.5,
+    };
     let explanation = explain(&gate, &view, &candidates, policy, &draw)?;
     match args.format.as_str() {
         "json" => say(serde_json::to_string_pretty(&explanation)?),

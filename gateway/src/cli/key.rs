@@ -93,7 +93,11 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn create(store: &dyn KeyStore, config: &Config, args: &CreateArgs) -> anyhow::Result<String> {
+async fn create(
+    store: &dyn KeyStore,
+    config: &Config,
+    args: &CreateArgs,
+) -> anyhow::Result<String> {
     let known = config.tenants.iter().any(|tenant| tenant.id == args.tenant);
     anyhow::ensure!(known, "the configuration has no tenant {}", args.tenant);
     let limits = Limits {
@@ -106,12 +110,20 @@ async fn create(store: &dyn KeyStore, config: &Config, args: &CreateArgs) -> any
     let experts: BTreeSet<ExpertId> = args.experts.iter().cloned().collect();
     let settings = KeySettings {
         name: args.name.clone(),
-        roles: if args.roles.is_empty() { Roles::USER } else { roles },
+        roles: if args.roles.is_empty() {
+            Roles::USER
+        } else {
+            roles
+        },
         allowed_experts: (!experts.is_empty()).then_some(experts),
         limits: (!limits.is_none()).then_some(limits),
     };
-    let expires = args.expires.map(|at| Timestamp::from_unix_seconds(at.as_second()));
-    make(store, &args.tenant, &settings, expires).await.map(|key| key.expose().to_owned())
+    let expires = args
+        .expires
+        .map(|at| Timestamp::from_unix_seconds(at.as_second()));
+    make(store, &args.tenant, &settings, expires)
+        .await
+        .map(|key| key.expose().to_owned())
 }
 
 /// Makes a key and stores its hash. The key is in what is returned and nowhere else.
@@ -134,20 +146,35 @@ pub async fn make(
         expires,
         revoked: None,
     };
-    store.create_key(stored).await.context("the key is not stored")?;
+    store
+        .create_key(stored)
+        .await
+        .context("the key is not stored")?;
     Ok(key)
 }
 
 async fn list(store: &dyn KeyStore, tenant: &TenantId) -> anyhow::Result<Table> {
-    let mut table =
-        Table::new(&["key", "name", "roles", "experts", "created", "expires", "withdrawn"]);
+    let mut table = Table::new(&[
+        "key",
+        "name",
+        "roles",
+        "experts",
+        "created",
+        "expires",
+        "withdrawn",
+    ]);
     let date = |at: Timestamp| {
-        jiff::Timestamp::from_second(at.unix_seconds()).map(|t| t.to_string()).unwrap_or_default()
+        jiff::Timestamp::from_second(at.unix_seconds())
+            .map(|t| t.to_string())
+            .unwrap_or_default()
     };
     for key in store.list_keys(tenant.clone()).await? {
         let settings = KeySettings::of(&key)?;
         let experts = settings.allowed_experts.map_or("all".to_owned(), |set| {
-            set.iter().map(ExpertId::as_str).collect::<Vec<_>>().join(",")
+            set.iter()
+                .map(ExpertId::as_str)
+                .collect::<Vec<_>>()
+                .join(",")
         });
         table.row(vec![
             key.id.to_string(),

@@ -32,7 +32,11 @@ pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
     for broken in &report.breaks {
         say(format_args!("broken: {broken}"));
     }
-    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.holds() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The report as a table.
@@ -49,6 +53,9 @@ pub fn shown(report: &VerifyReport) -> Table {
     row("pool cost", report.pool_cost.to_string());
     row("  used", report.pool_used.to_string());
     row("  idle", report.pool_idle.to_string());
-    row("holds", if report.holds() { "yes" } else { "NO" }.to_owned());
+    row(
+        "holds",
+        if report.holds() { "yes" } else { "NO" }.to_owned(),
+    );
     table
 }

@@ -47,9 +47,18 @@ pub(super) fn run(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
     let mut rows = runtime(Some(1))?.block_on(async {
         let store = open_store(&config).await?;
         let span = last_days(SystemClock::new().now(), report.days);
-        anyhow::Ok(store.scenario_summaries(report.tenant.clone(), span).await?)
+        anyhow::Ok(
+            store
+                .scenario_summaries(report.tenant.clone(), span)
+                .await?,
+        )
     })?;
-    rows.retain(|row| report.scenario.as_ref().is_none_or(|wanted| row.scenario == *wanted));
+    rows.retain(|row| {
+        report
+            .scenario
+            .as_ref()
+            .is_none_or(|wanted| row.scenario == *wanted)
+    });
     if report.format == "json" {
         let rows: Vec<_> = rows.iter().map(as_json).collect();
         say(serde_json::to_string_pretty(&json!({"scenarios": rows}))?);
@@ -63,14 +72,27 @@ pub(super) fn run(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
 pub fn last_days(now: Timestamp, days: u16) -> Span {
     let to = Bucket::of(now).next();
     let back = i64::from(days).saturating_mul(96);
-    Span { from: Bucket::from_index(to.index().saturating_sub(back)), to }
+    Span {
+        from: Bucket::from_index(to.index().saturating_sub(back)),
+        to,
+    }
 }
 
 /// One row per tenant and scenario.
 pub fn shown(rows: &[ScenarioSummary]) -> Table {
     let mut table = Table::new(&[
-        "tenant", "scenario", ">requests", ">errors", "experts", ">cost/request", ">loaded/request",
-        ">p50 ms", ">p99 ms", ">quality", ">judged", ">cost known",
+        "tenant",
+        "scenario",
+        ">requests",
+        ">errors",
+        "experts",
+        ">cost/request",
+        ">loaded/request",
+        ">p50 ms",
+        ">p99 ms",
+        ">quality",
+        ">judged",
+        ">cost known",
     ]);
     for row in rows {
         let experts: Vec<String> = row
@@ -94,7 +116,9 @@ pub fn shown(rows: &[ScenarioSummary]) -> Table {
             ms(row.p99),
             quality.map_or("unknown".to_owned(), |(mean, _)| format!("{mean:.3}")),
             quality.map_or("0".to_owned(), |(_, n)| n.to_string()),
-            known_share(row).map_or("unknown".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+            known_share(row).map_or("unknown".to_owned(), |share| {
+                format!("{:.1} %", share * 100.0)
+            }),
         ]);
     }
     table
@@ -109,8 +133,11 @@ pub fn known_share(row: &ScenarioSummary) -> Option<f64> {
 /// Mean score over all sources with the number of judgements.
 pub fn quality(row: &ScenarioSummary) -> Option<(f64, u64)> {
     let count: u64 = row.quality.iter().map(|q| q.count).sum();
-    let sum: u64 =
-        row.quality.iter().map(|q| u64::from(q.mean.get()).saturating_mul(q.count)).sum();
+    let sum: u64 = row
+        .quality
+        .iter()
+        .map(|q| u64::from(q.mean.get()).saturating_mul(q.count))
+        .sum();
     (count > 0).then(|| (ratio(sum, count) / 1e6, count))
 }
 
@@ -129,7 +156,9 @@ fn per_request(cost: Pico, row: &ScenarioSummary) -> String {
 }
 
 fn ms(time: Option<Nanos>) -> String {
-    time.map_or("unknown".to_owned(), |t| format!("{:.1}", t.to_duration().as_secs_f64() * 1e3))
+    time.map_or("unknown".to_owned(), |t| {
+        format!("{:.1}", t.to_duration().as_secs_f64() * 1e3)
+    })
 }
 
 fn as_json(row: &ScenarioSummary) -> serde_json::Value {

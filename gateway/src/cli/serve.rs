@@ -34,8 +34,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     say(serde_json::json!({"listening": gateway.address()}));
     let stop = CancellationToken::new();
     let signals = stop.clone();
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     tokio::select! {
         () = gateway.run(stop) => {}
         () = async {

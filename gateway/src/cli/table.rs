@@ -12,7 +12,10 @@ pub struct Table {
 impl Table {
     /// A table with these heads.
     pub fn new(head: &[&str]) -> Self {
-        Self { head: head.iter().map(|&h| h.to_owned()).collect(), rows: Vec::new() }
+        Self {
+            head: head.iter().map(|&h| h.to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row; missing cells stay empty.
@@ -27,13 +30,22 @@ fn width(text: &str) -> usize {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.head.iter().map(|h| h.trim_start_matches('>')).collect();
+        let names: Vec<&str> = self
+            .head
+            .iter()
+            .map(|h| h.trim_start_matches('>'))
+            .collect();
         let cell = |row: &Vec<String>, at: usize| row.get(at).cloned().unwrap_or_default();
         let widths: Vec<usize> = names
             .iter()
             .enumerate()
             .map(|(at, name)| {
-                let widest = self.rows.iter().map(|row| width(&cell(row, at))).max().unwrap_or(0);
+                let widest = self
+                    .rows
+                    .iter()
+                    .map(|row| width(&cell(row, at)))
+                    .max()
+                    .unwrap_or(0);
                 widest.max(width(name))
             })
             .collect();
@@ -70,6 +82,9 @@ mod tests {
         let mut table = Table::new(&["name", ">n"]);
         table.row(vec!["ä".to_owned(), "10".to_owned()]);
         table.row(vec!["long".to_owned(), "1".to_owned()]);
-        assert_eq!(table.to_string(), "name   n\n────  ──\nä     10\nlong   1\n");
+        assert_eq!(
+            table.to_string(),
+            "name   n\n────  ──\nä     10\nlong   1\n"
+        );
     }
 }

@@ -101,8 +101,16 @@ fn check_policy(config: &Config) -> Result<(), Wrong> {
     for (key, value, top) in [
         ("policy.exploration", policy.exploration, 0.2),
         ("policy.abstain_below", policy.abstain_below, 1.0),
-        ("policy.out_of_distribution_above", policy.out_of_distribution_above, 1.0),
-        ("gate.scenario_threshold", config.gate.scenario_threshold, 1.0),
+        (
+            "policy.out_of_distribution_above",
+            policy.out_of_distribution_above,
+            1.0,
+        ),
+        (
+            "gate.scenario_threshold",
+            config.gate.scenario_threshold,
+            1.0,
+        ),
     ] {
         if !(0.0..=top).contains(&value) {
             return wrong(key, format!("must be between 0 and {top}"));
@@ -126,7 +134,11 @@ fn check_pool(key: &str, pool: &PoolConfig) -> Result<(), Wrong> {
             return wrong(format!("{key}.experts"), "must name what the children host");
         }
     }
-    check_dates(key, "rates", pool.rates.iter().map(|r| r.effective_from.as_str()))
+    check_dates(
+        key,
+        "rates",
+        pool.rates.iter().map(|r| r.effective_from.as_str()),
+    )
 }
 
 fn check_remote(key: &str, remote: &RemoteConfig) -> Result<(), Wrong> {
@@ -135,9 +147,16 @@ fn check_remote(key: &str, remote: &RemoteConfig) -> Result<(), Wrong> {
     }
     let web = remote.base_url.starts_with("http://") || remote.base_url.starts_with("https://");
     if !web {
-        return wrong(format!("{key}.base_url"), "must start with http:// or https://");
+        return wrong(
+            format!("{key}.base_url"),
+            "must start with http:// or https://",
+        );
     }
-    check_dates(key, "prices", remote.prices.iter().map(|r| r.effective_from.as_str()))
+    check_dates(
+        key,
+        "prices",
+        remote.prices.iter().map(|r| r.effective_from.as_str()),
+    )
 }
 
 fn check_dates<'a>(
@@ -167,10 +186,16 @@ fn check_tenant(key: &str, tenant: &TenantConfig) -> Result<(), Wrong> {
             return wrong(format!("{key}.id"), "is used twice");
         }
         if scenario.id.as_str() == "unassigned" {
-            return wrong(format!("{key}.id"), "`unassigned` is kept for requests without one");
+            return wrong(
+                format!("{key}.id"),
+                "`unassigned` is kept for requests without one",
+            );
         }
         if !(0.0..=1.0).contains(&scenario.acceptance_threshold) {
-            return wrong(format!("{key}.acceptance_threshold"), "must be between 0 and 1");
+            return wrong(
+                format!("{key}.acceptance_threshold"),
+                "must be between 0 and 1",
+            );
         }
     }
     Ok(())

@@ -191,7 +191,9 @@ fn usd() -> Currency {
 
 /// Amounts in configuration are decimal texts: `"0.000002"`.
 pub(super) fn amount<'de, D: Deserializer<'de>>(d: D) -> Result<Pico, D::Error> {
-    let amount: Pico = String::deserialize(d)?.parse().map_err(serde::de::Error::custom)?;
+    let amount: Pico = String::deserialize(d)?
+        .parse()
+        .map_err(serde::de::Error::custom)?;
     if amount.is_negative() {
         return Err(serde::de::Error::custom("an amount must not be negative"));
     }

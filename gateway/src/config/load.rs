@@ -30,8 +30,10 @@ impl Overrides {
 /// A file that cannot be read or parsed, an unknown key, a value of the wrong type, or values that
 /// contradict each other; the message names the file and the key.
 pub fn load(file: &Path, overrides: &Overrides) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|why| ConfigError::Read { file: file.to_owned(), why: why.to_string() })?;
+    let text = std::fs::read_to_string(file).map_err(|why| ConfigError::Read {
+        file: file.to_owned(),
+        why: why.to_string(),
+    })?;
     let layers = ::config::Config::builder()
         .add_source(File::from_str(&text, FileFormat::Toml))
         .add_source(environment());
@@ -39,7 +41,10 @@ pub fn load(file: &Path, overrides: &Overrides) -> Result<Config, ConfigError> {
     for (key, value) in &overrides.values {
         layers = layers
             .set_override(key, value.as_str())
-            .map_err(|why| ConfigError::Flag { key: key.clone(), why: why.to_string() })?;
+            .map_err(|why| ConfigError::Flag {
+                key: key.clone(),
+                why: why.to_string(),
+            })?;
     }
     let merged = layers.build().map_err(|why| from_library(file, "", &why))?;
     let parsed: Config = serde_path_to_error::deserialize(merged).map_err(|error| {
@@ -55,7 +60,10 @@ pub fn load(file: &Path, overrides: &Overrides) -> Result<Config, ConfigError> {
 }
 
 fn environment() -> Environment {
-    Environment::with_prefix("MOEGATE").prefix_separator("__").separator("__").try_parsing(true)
+    Environment::with_prefix("MOEGATE")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
 }
 
 fn from_library(file: &Path, path: &str, error: &::config::ConfigError) -> ConfigError {
@@ -64,7 +72,11 @@ fn from_library(file: &Path, path: &str, error: &::config::ConfigError) -> Confi
         "" | "." => unknown_key(&why).unwrap_or_else(|| "the whole file".to_owned()),
         _ => path.to_owned(),
     };
-    ConfigError::Value { origin: origin(file, &key), key, why }
+    ConfigError::Value {
+        origin: origin(file, &key),
+        key,
+        why,
+    }
 }
 
 fn unknown_key(why: &str) -> Option<String> {

@@ -98,6 +98,9 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("var"), window_seconds: 900 }
+        Self {
+            dir: PathBuf::from("var"),
+            window_seconds: 900,
+        }
     }
 }

@@ -38,7 +38,11 @@ impl fmt::Display for Check {
 }
 
 fn check(name: &str, held: bool, seen: impl fmt::Display) -> Check {
-    Check { name: name.to_owned(), held, seen: seen.to_string() }
+    Check {
+        name: name.to_owned(),
+        held,
+        seen: seen.to_string(),
+    }
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -71,16 +75,38 @@ fn of_answers(app: &App, played: &[Played]) -> Vec<Check> {
     let labelled = count(|p| p.label.is_some());
     let right = count(|p| p.right);
     let scenarios: BTreeSet<_> = played.iter().map(|p| &p.sample.scenario).collect();
-    let used: BTreeSet<&str> =
-        played.iter().filter_map(|p| p.answered.expert.as_deref()).collect();
+    let used: BTreeSet<&str> = played
+        .iter()
+        .filter_map(|p| p.answered.expert.as_deref())
+        .collect();
     let offered = app.catalog.load().experts().len();
     vec![
         check("enough requests", all >= LEAST_REQUESTS, all),
-        check("enough scenarios", scenarios.len() >= LEAST_SCENARIOS, scenarios.len()),
-        check("every request is answered", answered == all, format_args!("{answered} of {all}")),
-        check("every answer has a decision", decided == all, format_args!("{decided} of {all}")),
-        check("every answer has a label", labelled == all, format_args!("{labelled} of {all}")),
-        check("every feedback is taken", judged == all, format_args!("{judged} of {all}")),
+        check(
+            "enough scenarios",
+            scenarios.len() >= LEAST_SCENARIOS,
+            scenarios.len(),
+        ),
+        check(
+            "every request is answered",
+            answered == all,
+            format_args!("{answered} of {all}"),
+        ),
+        check(
+            "every answer has a decision",
+            decided == all,
+            format_args!("{decided} of {all}"),
+        ),
+        check(
+            "every answer has a label",
+            labelled == all,
+            format_args!("{labelled} of {all}"),
+        ),
+        check(
+            "every feedback is taken",
+            judged == all,
+            format_args!("{judged} of {all}"),
+        ),
         check(
             "every expert is used",
             used.len() == offered,
@@ -103,13 +129,31 @@ fn of_books(
     let new = books.requests.saturating_sub(before);
     let asked = u64::try_from(played.len()).unwrap_or(u64::MAX);
     let known: u64 = rows.iter().map(|row| row.cost.known).sum();
-    let open: u64 =
-        rows.iter().map(|row| row.cost.unknown.saturating_add(row.cost.pending)).sum();
+    let open: u64 = rows
+        .iter()
+        .map(|row| row.cost.unknown.saturating_add(row.cost.pending))
+        .sum();
     vec![
-        check("every request is in the ledger once", new == asked, format_args!("{new} of {asked}")),
-        check("the books hold", books.holds(), books.breaks.first().map_or("proven", |b| b)),
-        check("every cost is known", open == 0, format_args!("{known} known, {open} not")),
-        check("work cost something", books.pool_used.get() > 0, books.pool_used),
+        check(
+            "every request is in the ledger once",
+            new == asked,
+            format_args!("{new} of {asked}"),
+        ),
+        check(
+            "the books hold",
+            books.holds(),
+            books.breaks.first().map_or("proven", |b| b),
+        ),
+        check(
+            "every cost is known",
+            open == 0,
+            format_args!("{known} known, {open} not"),
+        ),
+        check(
+            "work cost something",
+            books.pool_used.get() > 0,
+            books.pool_used,
+        ),
     ]
 }
 
@@ -128,14 +172,24 @@ async fn of_surface(
         checks.push(check(path, seen == StatusCode::OK, seen));
     }
     let (head, body) = client.send(Method::GET, "/v1/models", key, None).await?;
-    let listed = serde_json::from_slice::<Value>(&body)?["data"].as_array().map_or(0, Vec::len);
+    let listed = serde_json::from_slice::<Value>(&body)?["data"]
+        .as_array()
+        .map_or(0, Vec::len);
     let held = head.status == StatusCode::OK && listed > 1;
     checks.push(check("models are listed", held, listed));
     let forged = client.chat("mg_nobody_0", &hello).await?.status;
-    checks.push(check("a forged key is refused", forged == StatusCode::UNAUTHORIZED, forged));
+    checks.push(check(
+        "a forged key is refused",
+        forged == StatusCode::UNAUTHORIZED,
+        forged,
+    ));
     let mut wrong = hello;
     wrong["model"] = "nobody".into();
     let unknown = client.chat(key.unwrap_or_default(), &wrong).await?.status;
-    checks.push(check("an unknown model is refused", unknown == StatusCode::NOT_FOUND, unknown));
+    checks.push(check(
+        "an unknown model is refused",
+        unknown == StatusCode::NOT_FOUND,
+        unknown,
+    ));
     Ok(checks)
 }

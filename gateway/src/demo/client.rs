@@ -43,7 +43,10 @@ impl Client {
     pub fn new(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { inner: HyperClient::builder(TokioExecutor::new()).build(connector), address }
+        Self {
+            inner: HyperClient::builder(TokioExecutor::new()).build(connector),
+            address,
+        }
     }
 
     /// Any request; status and body.
@@ -66,7 +69,11 @@ impl Client {
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = request.body(Full::new(Bytes::from(body)))?;
-        let response = self.inner.request(request).await.with_context(|| path.to_owned())?;
+        let response = self
+            .inner
+            .request(request)
+            .await
+            .with_context(|| path.to_owned())?;
         let (parts, body) = response.into_parts();
         Ok((parts, body.collect().await?.to_bytes()))
     }
@@ -77,8 +84,9 @@ impl Client {
     /// No connection, or an answer that is none of the API.
     pub async fn chat(&self, key: &str, body: &Value) -> anyhow::Result<Answered> {
         let started = Instant::now();
-        let (parts, bytes) =
-            self.send(Method::POST, "/v1/chat/completions", Some(key), Some(body)).await?;
+        let (parts, bytes) = self
+            .send(Method::POST, "/v1/chat/completions", Some(key), Some(body))
+            .await?;
         let took = started.elapsed();
         let header = |name: &str| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
         let (id, text) = if parts.status != StatusCode::OK {
@@ -101,7 +109,11 @@ impl Client {
 
 fn whole(bytes: &[u8]) -> anyhow::Result<(String, String)> {
     let answer: ChatResponse = serde_json::from_slice(bytes)?;
-    let choice = answer.choices.into_iter().next().context("an answer without choices")?;
+    let choice = answer
+        .choices
+        .into_iter()
+        .next()
+        .context("an answer without choices")?;
     Ok((answer.id, choice.message.content.unwrap_or_default()))
 }
 

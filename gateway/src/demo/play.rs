@@ -53,7 +53,9 @@ pub async fn play(
             let mut played = Vec::new();
             loop {
                 let next = queue.lock().next();
-                let Some(sample) = next else { return anyhow::Ok(played) };
+                let Some(sample) = next else {
+                    return anyhow::Ok(played);
+                };
                 let key = keys
                     .get(&sample.tenant)
                     .with_context(|| format!("{}: no tenant {}", sample.id, sample.tenant))?;
@@ -70,7 +72,9 @@ pub async fn play(
 
 async fn one(client: &Client, key: &str, sample: Sample) -> anyhow::Result<Played> {
     let answered = client.chat(key, &sample.body()).await?;
-    let label = serde_json::from_str::<Content>(&answered.text).ok().map(|content| content.label);
+    let label = serde_json::from_str::<Content>(&answered.text)
+        .ok()
+        .map(|content| content.label);
     let right = label.as_deref().is_some_and(|label| sample.accepts(label));
     let feedback = if answered.status == StatusCode::OK {
         let body = json!({
@@ -79,25 +83,40 @@ async fn one(client: &Client, key: &str, sample: Sample) -> anyhow::Result<Playe
             "source": "gold",
             "label": sample.gold.chars().take(64).collect::<String>(),
         });
-        let sent = client.send(Method::POST, "/v1/feedback", Some(key), Some(&body)).await?;
+        let sent = client
+            .send(Method::POST, "/v1/feedback", Some(key), Some(&body))
+            .await?;
         Some(sent.0.status)
     } else {
         None
     };
-    Ok(Played { sample, answered, label, right, feedback })
+    Ok(Played {
+        sample,
+        answered,
+        label,
+        right,
+        feedback,
+    })
 }
 
 /// Share of right answers by language and kind of prompt.
 pub(super) fn by_language(played: &[Played]) -> Table {
     let mut groups: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     for one in played {
-        let group = groups.entry((&one.sample.lang, &one.sample.kind)).or_default();
+        let group = groups
+            .entry((&one.sample.lang, &one.sample.kind))
+            .or_default();
         group.0 = group.0.saturating_add(1);
         group.1 = group.1.saturating_add(usize::from(one.right));
     }
     let mut table = Table::new(&["language", "prompts", ">asked", ">right"]);
     for ((language, kind), (asked, right)) in groups {
-        table.row(vec![language.to_owned(), kind.to_owned(), asked.to_string(), right.to_string()]);
+        table.row(vec![
+            language.to_owned(),
+            kind.to_owned(),
+            asked.to_string(),
+            right.to_string(),
+        ]);
     }
     table
 }

@@ -89,7 +89,10 @@ mod tests {
         let good = r#"{"id":"a","tenant":"t","scenario":"s","task":"x","gold":"oos","lang":"en","kind":"plain","prompt":"p"}"#;
         std::fs::write(&file, format!("{good}\n\n{{}}\n")).unwrap();
         let said = format!("{:#}", read(&file).unwrap_err());
-        assert!(said.contains("line 3") && said.contains("traffic.jsonl"), "{said}");
+        assert!(
+            said.contains("line 3") && said.contains("traffic.jsonl"),
+            "{said}"
+        );
         std::fs::write(&file, good).unwrap();
         let samples = read(&file).unwrap();
         assert!(samples[0].declared && samples[0].accepts("out_of_scope"));

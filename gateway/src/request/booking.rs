@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use expert_pool::{AttemptError, AttemptReport, ReplicaKind};
-use ledger::{
-    AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord,
-};
+use ledger::{AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord};
 use parking_lot::Mutex;
 use router::{Decision, Reason};
 use units::{ExpertId, Nanos, Pico, ProviderId, Receipt, TenantId, TokenBuckets, Tokens};
@@ -88,15 +86,21 @@ impl Booking {
     pub fn close(mut self, ending: &Ending) -> Booked {
         let total = self.context.elapsed(self.app.clock.as_ref());
         let reports = std::mem::take(&mut self.attempts);
-        let records: Vec<AttemptRecord> =
-            reports.iter().map(|report| self.attempt_record(report)).collect();
-        let prices: Vec<Option<Pico>> =
-            records.iter().map(|record| self.app.recorder.price(record)).collect();
+        let records: Vec<AttemptRecord> = reports
+            .iter()
+            .map(|report| self.attempt_record(report))
+            .collect();
+        let prices: Vec<Option<Pico>> = records
+            .iter()
+            .map(|record| self.app.recorder.price(record))
+            .collect();
         let cost = sum(&prices);
         let tokens = records
             .iter()
             .map(|record| record.receipt.tokens.total())
-            .try_fold(Tokens::ZERO, |all, one| one.map(|one| all.saturating_add(one)));
+            .try_fold(Tokens::ZERO, |all, one| {
+                one.map(|one| all.saturating_add(one))
+            });
         let working: Nanos = reports.iter().map(|r| r.finished.since(r.started)).sum();
         let overhead = total.saturating_sub(working);
         let mut events: Vec<LedgerEvent> = Vec::with_capacity(records.len().saturating_add(1));
@@ -164,9 +168,16 @@ impl Booking {
             CLIENT_GONE => "client_gone",
             _ => "error",
         };
-        let expert = ending.answered_by.as_ref().unwrap_or(&self.route.decision.chosen).as_str();
+        let expert = ending
+            .answered_by
+            .as_ref()
+            .unwrap_or(&self.route.decision.chosen)
+            .as_str();
         let seconds = |time: Nanos| time.to_duration().as_secs_f64();
-        metrics.request_duration.with_label_values(&[expert, error]).observe(seconds(total));
+        metrics
+            .request_duration
+            .with_label_values(&[expert, error])
+            .observe(seconds(total));
         metrics.overhead.observe(seconds(overhead));
         let reason = self.route.decision.reason.as_str();
         let chosen = self.route.decision.chosen.as_str();
@@ -190,7 +201,10 @@ impl Booking {
                 }
             }
             if let Some(first) = report.receipt.first_token_ns {
-                metrics.first_token.with_label_values(&[expert]).observe(seconds(first));
+                metrics
+                    .first_token
+                    .with_label_values(&[expert])
+                    .observe(seconds(first));
             }
         }
         metrics.running.dec();
@@ -198,14 +212,20 @@ impl Booking {
 }
 
 fn sum(prices: &[Option<Pico>]) -> Option<Pico> {
-    prices.iter().try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
+    prices
+        .iter()
+        .try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
 }
 
 /// Where nothing was sent, nothing was used: that zero is known.
 fn known_zero(report: &AttemptReport) -> Receipt {
     let unsent = matches!(
         report.error,
-        Some(AttemptError::Connect(_) | AttemptError::ConnectTimeout | AttemptError::Overloaded { .. })
+        Some(
+            AttemptError::Connect(_)
+                | AttemptError::ConnectTimeout
+                | AttemptError::Overloaded { .. }
+        )
     );
     if !unsent {
         return report.receipt;
@@ -226,7 +246,11 @@ fn known_zero(report: &AttemptReport) -> Receipt {
 
 fn summary(decision: &Decision, answered_by: Option<&ExpertId>) -> DecisionSummary {
     let fell_back = answered_by.is_some_and(|expert| *expert != decision.chosen);
-    let reason = if fell_back { Reason::Fallback } else { decision.reason };
+    let reason = if fell_back {
+        Reason::Fallback
+    } else {
+        decision.reason
+    };
     let propensity = decision.chosen_row().map_or(0.0, |row| row.propensity);
     DecisionSummary {
         id: decision.id,
@@ -285,7 +309,10 @@ impl Slot {
     pub fn abandon(&self, reports: Vec<AttemptReport>) {
         if let Some(mut booking) = self.take() {
             booking.add(reports);
-            booking.close(&Ending { http_status: CLIENT_GONE, answered_by: None });
+            booking.close(&Ending {
+                http_status: CLIENT_GONE,
+                answered_by: None,
+            });
         }
     }
 }

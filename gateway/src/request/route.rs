@@ -44,7 +44,10 @@ impl Route {
     /// An unknown or forbidden model, an unknown scenario, or no expert that can answer.
     pub fn choose(app: &App, principal: &Principal, chat: &ChatRequest) -> Result<Self, ApiError> {
         let started = app.clock.monotonic();
-        let tenant = app.tenants.get(&principal.tenant).ok_or_else(failure::internal)?;
+        let tenant = app
+            .tenants
+            .get(&principal.tenant)
+            .ok_or_else(failure::internal)?;
         let declared = declared_scenario(tenant, chat)?;
         let pinned = pinned(app, principal, &chat.model)?;
         let texts = Texts::of(chat);
@@ -58,13 +61,18 @@ impl Route {
             input_tokens: None,
             max_output_tokens: chat.output_bound().map(Tokens::new),
             has_tools: chat.extra.contains_key("tools"),
-            wants_json: chat.response_format.as_ref().is_some_and(|f| *f != ResponseFormat::Text),
+            wants_json: chat
+                .response_format
+                .as_ref()
+                .is_some_and(|f| *f != ResponseFormat::Text),
         };
         let route = SCRATCH.with_borrow_mut(|scratch| {
             app.decide(&view, tenant, principal, chat.metadata("task"), scratch)
         })?;
         let spent = app.clock.monotonic().saturating_sub(started);
-        app.metrics.decision.observe(spent.to_duration().as_secs_f64());
+        app.metrics
+            .decision
+            .observe(spent.to_duration().as_secs_f64());
         Ok(route)
     }
 }
@@ -82,8 +90,8 @@ impl App {
         let catalog = self.catalog.load();
         let reading = gate.read(view, scratch);
         let guess = reading.scenario();
-        let recognised = guess.probability >= self.config.gate.scenario_threshold
-            && tenant.has(&guess.id);
+        let recognised =
+            guess.probability >= self.config.gate.scenario_threshold && tenant.has(&guess.id);
         let (scenario, source) = match view.scenario {
             Some(declared) => (declared.clone(), ScenarioSource::Declared),
             None if recognised => (guess.id.clone(), ScenarioSource::Recognised),
@@ -93,19 +101,38 @@ impl App {
         let usable = |expert: &&ExpertEntry| {
             principal.may_use(&expert.id) && task.is_none_or(|task| expert.has_task(task))
         };
-        let candidates: Vec<_> =
-            catalog.experts().iter().filter(usable).map(|expert| self.standing(expert)).collect();
+        let candidates: Vec<_> = catalog
+            .experts()
+            .iter()
+            .filter(usable)
+            .map(|expert| self.standing(expert))
+            .collect();
         if candidates.is_empty() {
             return Err(failure::no_candidate());
         }
-        let draw = Draw { id: self.ids.decision(), random: rand::random::<f64>() };
-        let decision = decide(&reading, &candidates, &rule.policy, &draw).map_err(|why| refused(&why))?;
-        let order: Vec<ExpertId> =
-            decision.order().take(self.config.policy.max_experts).cloned().collect();
-        let tried = || decision.candidates.iter().filter(|row| order.contains(&row.expert));
+        let draw = Draw {
+            id: self.ids.decision(),
+            random: rand::random::<f64>(),
+        };
+        let decision =
+            decide(&reading, &candidates, &rule.policy, &draw).map_err(|why| refused(&why))?;
+        let order: Vec<ExpertId> = decision
+            .order()
+            .take(self.config.policy.max_experts)
+            .cloned()
+            .collect();
+        let tried = || {
+            decision
+                .candidates
+                .iter()
+                .filter(|row| order.contains(&row.expert))
+        };
         let cost = tried().map(|row| row.cost).max().unwrap_or(Pico::ZERO);
         let output = tried().map(|row| row.output).max().unwrap_or(Tokens::ZERO);
-        let task = rule.task.as_deref().and_then(|task| HeaderValue::from_str(task).ok());
+        let task = rule
+            .task
+            .as_deref()
+            .and_then(|task| HeaderValue::from_str(task).ok());
         Ok(Route {
             tokens: view.input_tokens().saturating_add(output).get(),
             cost,
@@ -120,7 +147,9 @@ impl App {
     /// An expert as it stands now: with its price and its load.
     fn standing<'a>(&self, expert: &'a ExpertEntry) -> router::Candidate<'a> {
         let load = self.pool.load(&expert.id);
-        let full = expert.concurrency.is_some_and(|most| load.outstanding >= most)
+        let full = expert
+            .concurrency
+            .is_some_and(|most| load.outstanding >= most)
             || load.capacity == Some(0);
         let capacity = match (load.available, full) {
             (0, _) => Capacity::Down,
@@ -138,16 +167,24 @@ impl App {
 }
 
 fn declared_scenario(tenant: &Tenant, chat: &ChatRequest) -> Result<Option<ScenarioId>, ApiError> {
-    let Some(text) = chat.metadata("scenario") else { return Ok(None) };
+    let Some(text) = chat.metadata("scenario") else {
+        return Ok(None);
+    };
     let scenario = ScenarioId::new(text).map_err(|_| failure::unknown_scenario())?;
-    if tenant.has(&scenario) { Ok(Some(scenario)) } else { Err(failure::unknown_scenario()) }
+    if tenant.has(&scenario) {
+        Ok(Some(scenario))
+    } else {
+        Err(failure::unknown_scenario())
+    }
 }
 
 fn pinned(app: &App, principal: &Principal, model: &str) -> Result<Option<ExpertId>, ApiError> {
     if model == AUTO {
         return Ok(None);
     }
-    let known = ExpertId::new(model).ok().filter(|id| app.catalog.load().get(id).is_some());
+    let known = ExpertId::new(model)
+        .ok()
+        .filter(|id| app.catalog.load().get(id).is_some());
     match known {
         None => Err(failure::unknown_model(model)),
         Some(id) if !principal.may_use(&id) => Err(failure::forbidden_model(model)),
@@ -156,7 +193,8 @@ fn pinned(app: &App, principal: &Principal, model: &str) -> Result<Option<Expert
 }
 
 fn refused(error: &DecideError) -> ApiError {
-    let invalid = |code| ApiError::new(400, ErrorKind::InvalidRequestError, code, error.to_string());
+    let invalid =
+        |code| ApiError::new(400, ErrorKind::InvalidRequestError, code, error.to_string());
     match error {
         DecideError::Unknown { expert } => failure::unknown_model(expert.as_str()),
         DecideError::Forbidden => failure::no_candidate(),
@@ -203,6 +241,9 @@ impl<'a> Texts<'a> {
     }
 
     fn turns(&self) -> Vec<Turn<'_>> {
-        self.parts.iter().map(|(role, text)| Turn { role: *role, text }).collect()
+        self.parts
+            .iter()
+            .map(|(role, text)| Turn { role: *role, text })
+            .collect()
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn answer(
             let error = failed(&why);
             tracing::warn!(request = %context.id, %why, "no stream");
             if let Some(booking) = slot.take() {
-                booking.close(&Ending { http_status: error.status, answered_by: None });
+                booking.close(&Ending {
+                    http_status: error.status,
+                    answered_by: None,
+                });
             }
             return app.refuse(context, &error);
         }
@@ -54,7 +57,10 @@ pub(super) async fn answer(
     let mut response = Response::new(Body::from_stream(frames));
     respond::own_headers(context, &mut response);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_EXPERT, header(expert.as_str()));
     response
@@ -99,9 +105,14 @@ impl Relay {
     fn end(&mut self, report: AttemptReport) {
         let whole = report.status == AttemptStatus::Ok;
         let timed_out = report.status == AttemptStatus::TimedOut;
-        let Some(mut booking) = self.slot.take() else { return };
+        let Some(mut booking) = self.slot.take() else {
+            return;
+        };
         booking.add([report]);
-        let ending = Ending { http_status: 200, answered_by: Some(self.expert.clone()) };
+        let ending = Ending {
+            http_status: 200,
+            answered_by: Some(self.expert.clone()),
+        };
         let booked = booking.close(&ending);
         let failure = match (whole, booked.recorded) {
             (true, true) => None,

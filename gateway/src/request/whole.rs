@@ -26,7 +26,10 @@ pub(super) async fn answer(
         Ok(answer) => {
             let id = context.answer_id();
             let body = answer.body_for(answer.expert.as_str(), &id);
-            let ending = Ending { http_status: 200, answered_by: Some(answer.expert.clone()) };
+            let ending = Ending {
+                http_status: 200,
+                answered_by: Some(answer.expert.clone()),
+            };
             let booked = booking.close(&ending);
             if !booked.recorded {
                 return app.refuse(context, &failure::not_recorded());
@@ -42,7 +45,10 @@ pub(super) async fn answer(
         Err(why) => {
             let error = failed(&why);
             tracing::warn!(request = %context.id, %why, "no answer");
-            booking.close(&Ending { http_status: error.status, answered_by: None });
+            booking.close(&Ending {
+                http_status: error.status,
+                answered_by: None,
+            });
             app.refuse(context, &error)
         }
     }

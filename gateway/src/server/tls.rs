@@ -21,7 +21,10 @@ pub struct TlsError {
 }
 
 fn wrong(file: &Path, why: impl std::fmt::Display) -> TlsError {
-    TlsError { file: file.to_owned(), why: why.to_string() }
+    TlsError {
+        file: file.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 /// Reads certificate and key and offers HTTP/2 and HTTP/1.1 by ALPN.

@@ -53,7 +53,9 @@ impl Watch {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(self.start.elapsed().as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
     /// A request begins: its head is complete.
@@ -65,7 +67,8 @@ impl Watch {
 
     fn saw(&self, bytes: &[u8]) {
         if !self.seen_bytes.swap(true, Ordering::AcqRel) {
-            self.multiplexed.store(bytes.starts_with(b"PRI"), Ordering::Release);
+            self.multiplexed
+                .store(bytes.starts_with(b"PRI"), Ordering::Release);
         }
         let waiting = self.running.load(Ordering::Acquire) == 0;
         if waiting && self.head_since.load(Ordering::Acquire) == 0 {
@@ -174,7 +177,10 @@ pub(super) struct WatchedBody {
 
 impl WatchedBody {
     pub(super) fn new(body: Body, running: Running) -> Self {
-        Self { body, _running: running }
+        Self {
+            body,
+            _running: running,
+        }
     }
 }
 

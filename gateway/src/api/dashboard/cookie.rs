@@ -17,8 +17,14 @@ pub(super) struct Cookies {
 impl Cookies {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut cookies = Self::default();
-        let lines = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        for (name, value) in lines.flat_map(|line| line.split(';')).filter_map(|c| c.split_once('=')) {
+        let lines = headers
+            .get_all(COOKIE)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        for (name, value) in lines
+            .flat_map(|line| line.split(';'))
+            .filter_map(|c| c.split_once('='))
+        {
             let value = Some(value.trim().to_owned());
             match name.trim() {
                 SESSION => cookies.session = value,
@@ -62,8 +68,9 @@ mod tests {
 
     #[test]
     fn cookies_are_found_among_others() {
-        let headers: HeaderMap =
-            [(COOKIE, header("a=b; moegate_session=s1; moegate_form=f1"))].into_iter().collect();
+        let headers: HeaderMap = [(COOKIE, header("a=b; moegate_session=s1; moegate_form=f1"))]
+            .into_iter()
+            .collect();
         assert_eq!(Cookies::of(&headers).session_token().as_deref(), Some("s1"));
         assert_eq!(Cookies::of(&headers).form_token().as_deref(), Some("f1"));
         assert!(Cookies::session("x", true).contains("; Secure"));

@@ -16,12 +16,24 @@ pub(super) async fn scenarios(
     session: &Session,
     wish: &Wish,
 ) -> Result<ScenariosPage, StoreError> {
-    let period = wish.period.as_deref().and_then(Period::from_name).unwrap_or_default();
-    let basis = wish.basis.as_deref().and_then(Basis::from_name).unwrap_or_default();
+    let period = wish
+        .period
+        .as_deref()
+        .and_then(Period::from_name)
+        .unwrap_or_default();
+    let basis = wish
+        .basis
+        .as_deref()
+        .and_then(Basis::from_name)
+        .unwrap_or_default();
     let to = Bucket::of(app.clock.now()).next();
     let from = Bucket::from_index(to.index().saturating_sub(period.buckets().into()));
     let span = Span { from, to };
-    let rows = app.recorder.store().scenario_summaries(Some(session.tenant.clone()), span).await?;
+    let rows = app
+        .recorder
+        .store()
+        .scenario_summaries(Some(session.tenant.clone()), span)
+        .await?;
     Ok(ScenariosPage {
         frame: frame(app, Some(session)),
         period,
@@ -39,7 +51,10 @@ pub(super) fn frame(app: &App, session: Option<&Session>) -> Frame {
         tenant.map_or_else(|| session.tenant.to_string(), |tenant| tenant.name.clone())
     };
     Frame {
-        signed_in: session.map(|s| SignedIn { name: name(s), csrf: s.csrf.clone() }),
+        signed_in: session.map(|s| SignedIn {
+            name: name(s),
+            csrf: s.csrf.clone(),
+        }),
         made_at: in_words(app.clock.now()),
     }
 }

@@ -32,31 +32,66 @@ fn flags_win_over_the_file() {
 #[test]
 fn unknown_keys_name_file_and_key() {
     for (text, key) in [
-        (format!("{GATE}[sevrer]\nlisten = \"127.0.0.1:1\"\n"), "sevrer"),
-        (format!("{GATE}[server]\nlisetn = \"127.0.0.1:1\"\n"), "lisetn"),
-        (format!("{GATE}[[tenants]]\nid = \"a\"\nname = \"A\"\nplan = \"gold\"\n"), "plan"),
+        (
+            format!("{GATE}[sevrer]\nlisten = \"127.0.0.1:1\"\n"),
+            "sevrer",
+        ),
+        (
+            format!("{GATE}[server]\nlisetn = \"127.0.0.1:1\"\n"),
+            "lisetn",
+        ),
+        (
+            format!("{GATE}[[tenants]]\nid = \"a\"\nname = \"A\"\nplan = \"gold\"\n"),
+            "plan",
+        ),
     ] {
         let said = refusal(&text);
-        assert!(said.contains("moegate.toml") && said.contains(key), "{said}");
+        assert!(
+            said.contains("moegate.toml") && said.contains(key),
+            "{said}"
+        );
     }
 }
 
 #[test]
 fn wrong_values_name_their_key() {
     for (text, key) in [
-        (format!("{GATE}[server]\nmax_connections = 0\n"), "server.max_connections"),
-        (format!("{GATE}[server]\nlisten = \"nowhere\"\n"), "server.listen"),
-        (format!("{GATE}[store]\nwindow_seconds = 7\n"), "store.window_seconds"),
-        (format!("{GATE}[policy]\nexploration = 0.9\n"), "policy.exploration"),
-        (format!("{GATE}[policy]\nvalue_per_task = \"-1\"\n"), "policy.value_per_task"),
-        (format!("{GATE}[[pools]]\nid = \"p\"\nrates = []\n"), "pools[0]"),
         (
-            format!("{GATE}[[tenants]]\nid = \"a\"\nname = \"A\"\n[[tenants]]\nid = \"a\"\nname = \"B\"\n"),
+            format!("{GATE}[server]\nmax_connections = 0\n"),
+            "server.max_connections",
+        ),
+        (
+            format!("{GATE}[server]\nlisten = \"nowhere\"\n"),
+            "server.listen",
+        ),
+        (
+            format!("{GATE}[store]\nwindow_seconds = 7\n"),
+            "store.window_seconds",
+        ),
+        (
+            format!("{GATE}[policy]\nexploration = 0.9\n"),
+            "policy.exploration",
+        ),
+        (
+            format!("{GATE}[policy]\nvalue_per_task = \"-1\"\n"),
+            "policy.value_per_task",
+        ),
+        (
+            format!("{GATE}[[pools]]\nid = \"p\"\nrates = []\n"),
+            "pools[0]",
+        ),
+        (
+            format!(
+                "{GATE}[[tenants]]\nid = \"a\"\nname = \"A\"\n[[tenants]]\nid = \"a\"\nname = \"B\"\n"
+            ),
             "tenants[1].id",
         ),
     ] {
         let said = refusal(&text);
-        assert!(said.contains("moegate.toml") && said.contains(key), "{key}: {said}");
+        assert!(
+            said.contains("moegate.toml") && said.contains(key),
+            "{key}: {said}"
+        );
     }
 }
 

@@ -46,7 +46,9 @@ async fn asked(mock: &Mock, address: SocketAddr, roots: Option<&std::path::Path>
     let mut config = config();
     config.connections.extra_roots = roots.map(Into::into);
     let mut source = remote("legal", mock);
-    source.target = format!("https://{HOST}:{}/v1", address.port()).parse().unwrap();
+    source.target = format!("https://{HOST}:{}/v1", address.port())
+        .parse()
+        .unwrap();
     config.remotes = vec![source];
     let (names, receiver) = mpsc::channel(1);
     names.send(BTreeSet::from([address])).await.unwrap();
@@ -70,7 +72,10 @@ async fn a_remote_is_believed_by_its_certificate_only() {
     std::fs::write(&roots, certificate).unwrap();
     let outcome = asked(&mock, address, Some(&roots)).await;
     assert!(outcome.result.is_ok(), "{outcome:?}");
-    assert_eq!(mock.seen()[0].header("host"), Some(&*format!("{HOST}:{}", address.port())));
+    assert_eq!(
+        mock.seen()[0].header("host"),
+        Some(&*format!("{HOST}:{}", address.port()))
+    );
     let outcome = asked(&mock, address, None).await;
     let unknown = AttemptError::Connect(std::io::ErrorKind::InvalidData);
     assert_eq!(outcome.attempts[0].error, Some(unknown));
