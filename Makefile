@@ -29,7 +29,8 @@ demo-once: setup ## the same, then exit: 0 only if every check held
 
 test: ## every test, with the real parts
 	@deploy/setup.sh test
-	cargo build --workspace --bins
+	@# Programs and tests in one go: apart, their features differ and every library is built twice.
+	cargo build --workspace --bins --tests
 	cargo nextest run --workspace --no-fail-fast $(ARGS)
 
 check: ## format, lints, licences and bans, docs
