@@ -94,8 +94,8 @@ pub struct WindowKey {
     pub to: Timestamp,
 }
 
-/// The name of a line: 48 bits of its bucket's time, then 80 bits of a hash of what it is about. The
-/// time in front keeps neighbours together in a store.
+/// The name of a line: 48 bits of time in milliseconds, then 80 bits of a hash of what it is about. The time
+/// in front, an attempt's own or the end of a window, keeps neighbours together in a store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineId([u8; 16]);
 
@@ -110,17 +110,16 @@ impl LineId {
         self.0
     }
 
-    /// The line of an attempt for one meter, posted in `bucket`. An attempt is settled once, so no window
-    /// stands in it: settling it again in another window of the bucket is the same line.
-    pub fn of_attempt(attempt: AttemptId, meter: Meter, method: Method, bucket: Bucket) -> Self {
-        Self::new(
-            bucket,
-            &[
-                b"attempt",
-                attempt.uuid().as_bytes(),
-                &[meter.code(), method.code()],
-            ],
-        )
+    /// The line of an attempt for one meter. An attempt is settled once, so no window stands in it: settling it
+    /// again anywhere is the same line.
+    pub fn of_attempt(attempt: AttemptId, meter: Meter, method: Method) -> Self {
+        let uuid = attempt.uuid();
+        let (time, _) = uuid
+            .as_bytes()
+            .split_first_chunk()
+            .unwrap_or((&[0; 6], &[]));
+        let codes = [meter.code(), method.code()];
+        Self::new(*time, &[b"attempt", uuid.as_bytes(), &codes])
     }
 
     /// The line of a window for what no single attempt caused; `about` tells such lines apart.
@@ -136,33 +135,33 @@ impl LineId {
             about.as_bytes(),
             &codes,
         ];
-        Self::new(Bucket::of(window.to), &parts)
+        Self::new(millis(window.to), &parts)
     }
 
     fn of_reversal(line: Self, bucket: Bucket) -> Self {
-        Self::new(bucket, &[b"reversal", &line.0])
+        Self::new(millis(bucket.start()), &[b"reversal", &line.0])
     }
 
     /// Each part is led by its length, so that no two lists of parts read the same.
-    fn new(bucket: Bucket, parts: &[&[u8]]) -> Self {
+    fn new(time: [u8; 6], parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }
         let digest: [u8; 32] = hash.finalize().into();
-        let millis = bucket
-            .start()
-            .unix_nanos()
-            .div_euclid(1_000_000)
-            .to_be_bytes();
         let mut id = [0; 16];
-        let time = millis.iter().skip(2);
-        for (to, from) in id.iter_mut().zip(time.chain(digest.iter())) {
+        for (to, from) in id.iter_mut().zip(time.iter().chain(&digest)) {
             *to = *from;
         }
         Self(id)
     }
+}
+
+/// The lower 48 bits of the milliseconds since 1970, as they lead a UUIDv7.
+fn millis(at: Timestamp) -> [u8; 6] {
+    let [_, _, time @ ..] = at.unix_nanos().div_euclid(1_000_000).to_be_bytes();
+    time
 }
 
 impl fmt::Debug for LineId {
@@ -184,19 +183,16 @@ mod tests {
     #[test]
     fn a_line_id_names_what_it_is_about() {
         let attempt = |n: u128| AttemptId::from_uuid(Uuid::from_u128(n));
-        let bucket = Bucket::from_index(1_994_880);
-        let id = |n, meter| LineId::of_attempt(attempt(n), meter, Method::DeviceShare1, bucket);
+        let id = |n, meter| LineId::of_attempt(attempt(n), meter, Method::DeviceShare1);
         assert_eq!(id(1, Meter::DeviceBusy), id(1, Meter::DeviceBusy));
         assert_ne!(id(1, Meter::DeviceBusy), id(2, Meter::DeviceBusy));
         assert_ne!(id(1, Meter::DeviceBusy), id(1, Meter::DeviceLoad));
-        assert!(
-            id(7, Meter::DeviceBusy)
-                < LineId::of_attempt(
-                    attempt(1),
-                    Meter::DeviceBusy,
-                    Method::DeviceShare1,
-                    bucket.next()
-                )
+        // An attempt made a millisecond later has later lines.
+        let later = 1_u128 << 80;
+        assert!(id(7, Meter::DeviceBusy) < id(later, Meter::DeviceBusy));
+        assert_eq!(
+            millis(Timestamp::from_unix_nanos(5_000_000)),
+            [0, 0, 0, 0, 0, 5]
         );
     }
 

@@ -100,7 +100,7 @@ fn line(
     let method = Method::TokenPrice1;
     let bucket = Bucket::of(attempt.finished);
     CostLine {
-        id: LineId::of_attempt(attempt.attempt(), meter, method, bucket),
+        id: LineId::of_attempt(attempt.attempt(), meter, method),
         attempt: Some(attempt.attempt()),
         request: Some(attempt.request),
         payer: Payer::Tenant(attempt.tenant.clone(), attempt.scenario.clone()),

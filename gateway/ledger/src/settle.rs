@@ -153,7 +153,7 @@ impl Draft<'_> {
     fn busy(&self, share: &DeviceShare) -> CostLine {
         let (meter, method) = (Meter::DeviceBusy, Method::DeviceShare1);
         CostLine {
-            id: LineId::of_attempt(share.attempt, meter, method, self.bucket()),
+            id: LineId::of_attempt(share.attempt, meter, method),
             attempt: Some(share.attempt),
             request: Some(share.request),
             payer: Payer::Tenant(share.tenant.clone(), share.scenario.clone()),

@@ -43,6 +43,11 @@ impl IdSource for Fixed {
     }
 }
 
+/// The upper half of a UUIDv7: ten requests to a millisecond.
+fn version_7(n: u64) -> u64 {
+    0x0193_0000_0000_7000 + ((n / 10) << 16) + n % 10
+}
+
 /// One request with one attempt, as the gateway books it.
 fn events(n: u64, pooled: bool) -> [LedgerEvent; 2] {
     let tenant = TenantId::new(
@@ -50,14 +55,8 @@ fn events(n: u64, pooled: bool) -> [LedgerEvent; 2] {
     );
     let (tenant, scenario) = (tenant.unwrap(), ScenarioId::new("bank-intents").unwrap());
     let experts = ["finance", "legal", "medical", "general"].map(|id| ExpertId::new(id).unwrap());
-    let request = RequestId::from_uuid(Uuid::from_u64_pair(
-        0x0193_0000_0000_7000 + n,
-        n.rotate_left(40),
-    ));
-    let attempt = AttemptId::from_uuid(Uuid::from_u64_pair(
-        0x0193_0000_0000_7000 + n,
-        n.rotate_left(20),
-    ));
+    let request = RequestId::from_uuid(Uuid::from_u64_pair(version_7(n), n.rotate_left(40)));
+    let attempt = AttemptId::from_uuid(Uuid::from_u64_pair(version_7(n), n.rotate_left(20)));
     let started = Timestamp::from_unix_nanos(START + i64::try_from(n).unwrap() * 100_000);
     let mut receipt = Receipt::unknown(attempt, Purpose::Serve, AttemptStatus::Ok);
     receipt.tokens.input_uncached = Some(Tokens::new(120));
