@@ -93,6 +93,9 @@ struct GatewayArgs {
     /// The gate package.
     #[arg(long, default_value = "deploy/gate")]
     gate: PathBuf,
+    /// Runtime threads of the gateway; nginx has one worker.
+    #[arg(long, default_value_t = 1)]
+    threads: u32,
     /// Rounds; each measures every server once.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
@@ -205,6 +208,7 @@ async fn gateway(args: &GatewayArgs) -> anyhow::Result<String> {
         bench: std::env::current_exe()?,
         nginx: args.nginx_bin.clone(),
         gate: args.gate.clone(),
+        threads: args.threads,
         rounds: args.rounds,
         requests: args.requests,
         concurrency: args.concurrency,

@@ -31,6 +31,8 @@ pub struct GatewayPlan {
     pub nginx: PathBuf,
     /// The gate package.
     pub gate: PathBuf,
+    /// Runtime threads of the gateway; nginx has one worker.
+    pub threads: u32,
     /// Rounds; each measures every server once.
     pub rounds: u32,
     /// Requests of a round and server.

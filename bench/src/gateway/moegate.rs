@@ -84,8 +84,9 @@ fn experts(gate: &Path) -> anyhow::Result<Vec<String>> {
 fn config(plan: &GatewayPlan, folder: &Path, upstream: SocketAddr) -> anyhow::Result<String> {
     let store = quoted(&folder.join("var"))?;
     let gate = quoted(&plan.gate)?;
+    let threads = plan.threads;
     let mut text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n\n[store]\ndir = {store}\n\n[gate]\ndir = {gate}\n\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nthreads = {threads}\n\n[store]\ndir = {store}\n\n[gate]\ndir = {gate}\n\n\
          [log]\nlevel = \"warn\"\nformat = \"json\"\n\n\
          [[tenants]]\nid = \"{TENANT}\"\nname = \"Bench\"\n[tenants.limits]\n\
          requests_per_minute = 4000000000\ntokens_per_minute = 4000000000000\nconcurrency = 4096\n\

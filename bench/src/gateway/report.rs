@@ -41,6 +41,8 @@ pub struct Comparison {
     pub requests: u64,
     /// Connections under load.
     pub concurrency: u32,
+    /// Runtime threads of the gateway; nginx has one worker.
+    pub threads: u32,
     /// Were the answers streamed?
     pub stream: bool,
     /// Length of the request's body in bytes.
@@ -78,6 +80,7 @@ impl Comparison {
         Self {
             requests: plan.requests,
             concurrency: plan.concurrency,
+            threads: plan.threads,
             stream: plan.stream,
             body_bytes: plan.body.len(),
             nginx_cpu_us: 0.0,

@@ -58,7 +58,7 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-4000")
+            .pragma("cache_size", "-16000")
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
         let mut connection = options.connect().await?;
