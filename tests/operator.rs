@@ -13,12 +13,11 @@ const TENANT: &str = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
 
 fn start(mock: &Mock, config: &str, server: String, environment: Vec<(String, String)>) -> System {
     let config = format!("{}{TENANT}{config}", mock.remote("mock"));
-    let system = System::start(&Setup {
+    System::start(&Setup {
         config,
         server,
         environment,
-    });
-    system
+    })
 }
 
 fn hello() -> Value {

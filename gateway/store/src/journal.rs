@@ -39,14 +39,14 @@ pub struct JournalConfig {
 }
 
 impl JournalConfig {
-    /// 64 MiB a segment, 8 GiB at most, synced every 50 ms, moved every 200 ms, windows of 15 minutes.
+    /// 64 MiB a segment, 8 GiB at most, synced every 50 ms, moved every second, windows of 15 minutes.
     pub const fn new(dir: PathBuf) -> Self {
         Self {
             dir,
             segment_bytes: 64 << 20,
             max_bytes: 8 << 30,
             sync_every: Duration::from_millis(50),
-            move_every: Duration::from_millis(200),
+            move_every: Duration::from_millis(1_000),
             settle_every: Some(Duration::from_secs(900)),
         }
     }

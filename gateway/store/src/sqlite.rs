@@ -60,6 +60,8 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "MEMORY")
+            // Pages that change in every batch go to the file once in a while, not each time: 16 MiB of log.
+            .pragma("wal_autocheckpoint", "4000")
             .disable_statement_logging();
         let mut connection = options.connect().await?;
         let migrator = sqlx::migrate!("./migrations");
