@@ -34,7 +34,8 @@ const LINKS: &[(&str, &[&str])] = &[
         "expert-worker",
         &["expert-card", "models", "openai-api", "units"],
     ),
-    ("trainer", &["expert-card", "models", "router", "units"]),
+    ("gate-learn", &["expert-card", "router", "units"]),
+    ("trainer", &["expert-card", "gate-learn", "models", "units"]),
     ("bench", &[]),
     ("tests", &["ledger", "ledger-store", "units"]),
 ];

@@ -1,29 +1,13 @@
-//! `moegate-train gate`: learns the gate from labelled text and from experts' outcomes, and measures it.
-//!
-//! `gate fit` goes down this list: [`corpus`] reads the data sets, [`outcomes`] what the experts did on them,
-//! [`labels`] joins both, [`train`] fits the network on noisy copies ([`noise`]), [`pack`] turns it into a package,
-//! [`tune`] mixes it with the lookup prior and calibrates it, [`measure`] reports it.
+//! `moegate-train gate`: the command line of the gate's learning, which is a crate of its own (`gate-learn`).
 
-pub mod corpus;
-pub mod encode;
-pub mod labels;
-pub mod measure;
-pub mod network;
-pub mod noise;
-pub mod outcomes;
-pub mod pack;
-mod report;
-pub mod sources;
-pub mod train;
-pub mod tune;
+use std::io::Write;
+use std::path::PathBuf;
 
-#[cfg(test)]
-mod tests;
-
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};
+use gate_learn::{report, shipped};
+
+use crate::watch::Bar;
 
 /// Arguments of `moegate-train gate`.
 #[derive(Debug, ClapArgs)]
@@ -51,7 +35,7 @@ pub struct FitArgs {
     #[arg(long)]
     pub experts: Option<PathBuf>,
     /// More labelled prompts, as JSON lines.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/gate-supplement.jsonl"))]
+    #[arg(long, default_value = shipped::SUPPLEMENT)]
     pub supplement: PathBuf,
     /// The folder to write `gate.json`, `gate.safetensors` and `report.json` into.
     #[arg(long)]
@@ -70,51 +54,25 @@ pub struct FitArgs {
 /// Runs `moegate-train gate`.
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
-        Command::Fit(fit) => run_fit(fit),
+        Command::Fit(fit) => run_fit(fit.clone()),
     }
 }
 
-fn run_fit(args: &FitArgs) -> Result<()> {
-    let mut corpus = corpus::read(&args.data, &args.supplement)?;
-    let experts = labels::experts(args.experts.as_deref())?;
-    let outcomes = outcomes::read(&args.outcomes, &experts)?;
-    let labelled = labels::join(&mut corpus, &experts, &outcomes);
-    let trained = train::fit(&corpus, experts.len(), args)?;
-    let mut package = pack::package(&trained, &corpus, &experts, &labelled, args);
-    tune::tune(&mut package, &corpus)?;
-    let figures = measure::measure(&package, &corpus, args.seed)?;
-    pack::record(&mut package, &figures)?;
-    let time = measure::latency(&package, &corpus)?;
-    let report = report::Report::new(&package, &corpus, &trained, &figures, time);
-    write(&package, &report, &args.out)?;
-    report::print(&figures, time)
-}
-
-/// Writes the package and the report into a folder beside `out` and renames it, so that none is ever half there.
-fn write(package: &router::Package, report: &report::Report<'_>, out: &Path) -> Result<()> {
-    let name = out
-        .file_name()
-        .context("--out names no folder")?
-        .to_string_lossy();
-    let fresh = out.with_file_name(format!(".{name}.new"));
-    let old = out.with_file_name(format!(".{name}.old"));
-    for stale in [&fresh, &old] {
-        if stale.exists() {
-            std::fs::remove_dir_all(stale).with_context(|| stale.display().to_string())?;
-        }
+fn run_fit(args: FitArgs) -> Result<()> {
+    let options = shipped::Options {
+        data: args.data,
+        outcomes: args.outcomes,
+        experts: args.experts,
+        supplement: args.supplement,
+        out: args.out,
+        seed: args.seed,
+        epochs: args.epochs,
+        version: args.version,
+    };
+    let (figures, time) = shipped::fit(&options, &Bar::default())?;
+    for line in report::table(&figures, time) {
+        crate::say(&line);
     }
-    std::fs::create_dir_all(&fresh).with_context(|| fresh.display().to_string())?;
-    package.write(&fresh)?;
-    let path = fresh.join("report.json");
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
-    if out.exists() {
-        std::fs::rename(out, &old).with_context(|| out.display().to_string())?;
-    }
-    std::fs::rename(&fresh, out).with_context(|| out.display().to_string())?;
-    if old.exists() {
-        std::fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
-    }
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&figures)?)?;
     Ok(())
 }

@@ -21,5 +21,6 @@ pub mod schedule;
 pub mod student;
 pub mod train;
 pub mod vocabulary;
+pub mod watch;
 
 pub use cli::{Cli, say};

@@ -12,9 +12,9 @@ use router::{Candidate, Draw, Gate, Package, Policy, RequestView, Role, Scratch,
 use serde::Serialize;
 use units::{DecisionId, TenantId};
 
-use super::corpus::{Corpus, DOMAINS, Fold, SCENARIOS};
-use super::noise;
-use super::tune::{each_reading, is_evidence};
+use crate::corpus::{Corpus, DOMAINS, Fold, SCENARIOS};
+use crate::noise;
+use crate::tune::{each_reading, is_evidence};
 pub use ranking::{Choice, auroc, ece};
 
 /// What the gate does on texts it has not seen.
@@ -157,7 +157,7 @@ pub fn measure(package: &Package, corpus: &Corpus, seed: u64) -> Result<Figures>
         .filter(|(_, tally)| tally.n > 0);
     Ok(Figures {
         rows: corpus.fold(Fold::Report).count(),
-        observed_rows: super::labels::observed(corpus, Fold::Report),
+        observed_rows: crate::labels::observed(corpus, Fold::Report),
         domain_accuracy: domain.share(),
         domain_by_source: named
             .map(|(read, tally)| (read.source.name.to_owned(), tally.with_rows()))

@@ -1,7 +1,6 @@
 //! Fits the network: AdaGrad for the table's rows, Adam for the rest, noisy copies, early stop on the tune fold.
 
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -9,11 +8,12 @@ use router::DIM;
 use serde::Serialize;
 use units::TenantId;
 
-use super::FitArgs;
-use super::corpus::{Corpus, Fold, Row};
-use super::encode::{Encoded, Known, encode};
-use super::network::{Dense, Loss, Network, Target, factor, losses, place};
-use super::noise;
+use crate::Watch;
+use crate::corpus::{Corpus, Fold, Row};
+use crate::encode::{Encoded, Known, encode};
+use crate::network::{Dense, Loss, Network, Target, factor, losses, place};
+use crate::noise;
+use crate::shipped::Options;
 
 const BATCH: usize = 16;
 const TABLE_RATE: f32 = 0.08;
@@ -54,7 +54,7 @@ pub struct Point {
 }
 
 /// Fits the network to a labelled corpus.
-pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
+pub fn fit(corpus: &Corpus, experts: usize, args: &Options, watch: &dyn Watch) -> Result<Trained> {
     let tenant = TenantId::new("trainer")?;
     let rng = &mut StdRng::seed_from_u64(args.seed);
     let train: Vec<&Row> = corpus.fold(Fold::Train).collect();
@@ -77,7 +77,7 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
     let (mut curve, mut stale) = (Vec::new(), 0);
     for epoch in 1..=args.epochs {
         let order = draw(corpus, &train, rng);
-        let bar = bar(order.len(), epoch, args.epochs);
+        watch.begin(&format!("pass {epoch}/{}", args.epochs), order.len());
         fitter.rate = decay(epoch, args.epochs);
         let mut loss = Loss::default();
         for batch in order.chunks(BATCH) {
@@ -90,9 +90,9 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
                 fitter.add(&text, &target(row), &mut loss);
             }
             fitter.step();
-            bar.inc(u64::try_from(batch.len())?);
+            watch.advance(batch.len());
         }
-        bar.finish_and_clear();
+        watch.end();
         let network = average.add(&fitter.network);
         let heads = evaluate(network, &tune);
         let tuned = heads.total();
@@ -105,7 +105,7 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &FitArgs) -> Result<Trained> {
             train: loss.total(),
             tune: tuned,
         });
-        crate::say(&format!(
+        watch.say(&format!(
             "pass {epoch}: train loss {:.4}, tune loss {tuned:.4} = domain {domain:.4} + scenario {scenario:.4} \
              + outside {outside:.4} + quality {quality:.4}",
             loss.total(),
@@ -208,13 +208,6 @@ fn decay(epoch: u32, epochs: u32) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "a rate needs no 64 bits")]
     let rate = (1.0 - 0.9 * done) as f32;
     rate
-}
-
-fn bar(rows: usize, epoch: u32, epochs: u32) -> ProgressBar {
-    let form = "pass {msg} {bar:30} {pos}/{len} {per_sec} {eta} left";
-    let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(0)).with_style(style);
-    bar.with_message(format!("{epoch}/{epochs}"))
 }
 
 /// The network with the state of its optimizers.

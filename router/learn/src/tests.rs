@@ -7,18 +7,19 @@ use rand::rngs::StdRng;
 use router::{Gate, Platt, RequestView, Role, Scratch, Turn};
 use units::TenantId;
 
-use super::corpus::{Corpus, DOMAINS, Fold, ReadSource, Row};
-use super::encode::encode;
-use super::measure::{auroc, ece};
-use super::network::{Dense, Network};
-use super::sources::SOURCES;
-use super::tune::{Point, fit};
-use super::{FitArgs, labels, measure, noise, outcomes, pack, train, tune};
+use crate::corpus::{Corpus, DOMAINS, Fold, ReadSource, Row};
+use crate::encode::encode;
+use crate::measure::{auroc, ece};
+use crate::network::{Dense, Network};
+use crate::shipped::Options;
+use crate::sources::SOURCES;
+use crate::tune::{Point, fit};
+use crate::{Silent, labels, measure, noise, outcomes, pack, train, tune};
 
 const SEED: u64 = 11;
 
-fn args() -> FitArgs {
-    FitArgs {
+fn args() -> Options {
+    Options {
         data: "data".into(),
         outcomes: "outcomes".into(),
         experts: None,
@@ -80,10 +81,10 @@ fn fitted() -> router::Package {
     let mut corpus = corpus();
     let experts = labels::experts(None).unwrap();
     let labelled = labels::join(&mut corpus, &experts, &outcomes::Outcomes::default());
-    let trained = train::fit(&corpus, experts.len(), &args()).unwrap();
+    let trained = train::fit(&corpus, experts.len(), &args(), &Silent).unwrap();
     assert!(trained.curve.last().unwrap().tune < trained.curve.first().unwrap().tune);
     let mut package = pack::package(&trained, &corpus, &experts, &labelled, &args());
-    tune::tune(&mut package, &corpus).unwrap();
+    tune::tune(&mut package, &corpus, &Silent).unwrap();
     let figures = measure::measure(&package, &corpus, SEED).unwrap();
     assert!(figures.domain_accuracy > 0.95, "{figures:?}");
     assert!(figures.quality_ece < 0.1, "{figures:?}");
@@ -152,7 +153,7 @@ fn backward_agrees_with_differences() {
         let mut moved = network.clone();
         moved.table[row][0] += step;
         let found = (value(&moved) - value(&network)) / f64::from(step);
-        let expected = bags[0][0] * super::network::factor(text.bags[0].len());
+        let expected = bags[0][0] * crate::network::factor(text.bags[0].len());
         assert!(
             (found - f64::from(expected)).abs() < 2e-2,
             "{found} {expected}"
@@ -210,7 +211,7 @@ fn bad_outcomes_are_named_by_file_and_line() {
 #[test]
 fn bad_data_is_named_by_file() {
     let (source, path) = (&SOURCES[0], Path::new("banking77/train.csv"));
-    let drafts = |bytes: &[u8]| super::sources::drafts(source, path, bytes);
+    let drafts = |bytes: &[u8]| crate::sources::drafts(source, path, bytes);
     let error = format!("{:#}", drafts(b"split,label\ntrain,a\n").unwrap_err());
     assert!(
         error.contains("banking77/train.csv") && error.contains("text"),
@@ -232,7 +233,7 @@ fn the_supplement_is_whole() {
         .find(|source| source.name == "supplement")
         .unwrap();
     let bytes = std::fs::read(path).unwrap();
-    let rows = super::sources::drafts(source, path, &bytes).unwrap();
+    let rows = crate::sources::drafts(source, path, &bytes).unwrap();
     for (domain, name) in DOMAINS.iter().enumerate() {
         let foreign = rows
             .iter()

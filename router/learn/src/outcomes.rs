@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::labels::Expert;
+use crate::labels::Expert;
 
 /// One answered row. Fields that the gate does not need are read over.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,7 +86,7 @@ pub fn read(folder: &Path, experts: &[Expert]) -> Result<Outcomes> {
             let outcome: Outcome = serde_json::from_str(line).with_context(place)?;
             map.insert(outcome.text.trim().to_owned(), outcome);
         }
-        let hash = super::corpus::hex(&Sha256::digest(text.as_bytes()));
+        let hash = crate::corpus::hex(&Sha256::digest(text.as_bytes()));
         outcomes.files.push((name.into_owned(), hash, map.len()));
     }
     Ok(outcomes)

@@ -7,12 +7,12 @@ use router::{
 };
 use units::ScenarioId;
 
-use super::FitArgs;
-use super::corpus::{Corpus, DOMAINS, Fold, Row, SCENARIOS};
-use super::encode::{BUCKET_BITS, KNOWN_BITS};
-use super::labels::{Expert, Labelled};
-use super::measure::Figures;
-use super::train::Trained;
+use crate::corpus::{Corpus, DOMAINS, Fold, Row, SCENARIOS};
+use crate::encode::{BUCKET_BITS, KNOWN_BITS};
+use crate::labels::{Expert, Labelled};
+use crate::measure::Figures;
+use crate::shipped::Options;
+use crate::train::Trained;
 
 /// Rows at which a slice's own mean weighs as much as what it is shrunk to.
 const STRENGTH: f32 = 20.0;
@@ -23,7 +23,7 @@ pub fn package(
     corpus: &Corpus,
     experts: &[Expert],
     labelled: &Labelled,
-    args: &FitArgs,
+    args: &Options,
 ) -> Package {
     let entries = experts.iter().enumerate().map(|(at, expert)| {
         let usage = labelled.usage.get(at).copied().unwrap_or_default();

@@ -4,8 +4,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use router::{DIM, HIDDEN, INPUT, Linear};
 
-use super::corpus::{DOMAINS, SCENARIOS};
-use super::encode::{BUCKET_BITS, Encoded};
+use crate::corpus::{DOMAINS, SCENARIOS};
+use crate::encode::{BUCKET_BITS, Encoded};
 
 /// Weight of the ranking loss beside the others.
 const RANKING: f32 = 0.3;
@@ -206,7 +206,7 @@ pub fn factor(tokens: usize) -> f32 {
     tokens.sqrt().recip()
 }
 
-pub(super) fn place(row: u32) -> usize {
+pub(crate) fn place(row: u32) -> usize {
     usize::try_from(row).unwrap_or(0)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::sources::{self, SOURCES, Source};
+use crate::sources::{self, SOURCES, Source};
 
 /// The domains, in the order of the domain head.
 pub const DOMAINS: [&str; 4] = ["finance", "legal", "medical", "general"];
@@ -51,7 +51,7 @@ pub struct Row {
     pub fold: Fold,
     /// Position in [`Corpus::sources`].
     pub source: usize,
-    /// Quality of each expert's answer in `[0, 1]`; `None`: not known. Filled by [`super::labels`].
+    /// Quality of each expert's answer in `[0, 1]`; `None`: not known. Filled by [`crate::labels`].
     pub quality: Vec<Option<f32>>,
     /// Whether the quality of each expert was observed, not derived.
     pub observed: Vec<bool>,

@@ -1,18 +1,15 @@
-//! `report.json` beside the package, and the figures as one JSON line and a table.
+//! `report.json` beside the package, and the figures as a table for a person.
 
-use std::io::Write;
-
-use anyhow::Result;
 use router::{Package, Training};
 use serde::Serialize;
 
-use super::corpus::{Corpus, Fold};
-use super::measure::{Figures, Quantiles};
-use super::train::{Point, Trained};
+use crate::corpus::{Corpus, Fold};
+use crate::measure::{Figures, Quantiles};
+use crate::train::{Point, Trained};
 
 /// How a gate was trained and how good it is.
 #[derive(Debug, Serialize)]
-pub(super) struct Report<'a> {
+pub struct Report<'a> {
     name: &'a str,
     version: &'a str,
     training: &'a Training,
@@ -36,7 +33,8 @@ struct Folds {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(
+    /// The report of a fitted package.
+    pub fn new(
         package: &'a Package,
         corpus: &Corpus,
         trained: &'a Trained,
@@ -65,12 +63,12 @@ impl<'a> Report<'a> {
     }
 }
 
-/// One JSON line on stdout, a table on stderr.
-pub(super) fn print(figures: &Figures, decision_ns: Quantiles) -> Result<()> {
+/// The figures as lines of a table.
+pub fn table(figures: &Figures, decision_ns: Quantiles) -> Vec<String> {
     let optional =
         |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |v| format!("{v:.4}"));
     let choice = &figures.choice;
-    for (name, value) in [
+    let rows = [
         ("domain accuracy", format!("{:.4}", figures.domain_accuracy)),
         (
             "domain accuracy, other languages",
@@ -122,9 +120,8 @@ pub(super) fn print(figures: &Figures, decision_ns: Quantiles) -> Result<()> {
             "decision p50 / p99, us",
             format!("{} / {}", decision_ns.p50 / 1_000, decision_ns.p99 / 1_000),
         ),
-    ] {
-        crate::say(&format!("{name:<34} {value}"));
-    }
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(figures)?)?;
-    Ok(())
+    ];
+    rows.into_iter()
+        .map(|(name, value)| format!("{name:<34} {value}"))
+        .collect()
 }

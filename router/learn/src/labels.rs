@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use expert_card::ExpertCard;
 use units::ExpertId;
 
-use super::corpus::{Corpus, DOMAINS, Fold, Row};
-use super::outcomes::Outcomes;
+use crate::corpus::{Corpus, DOMAINS, Fold, Row};
+use crate::outcomes::Outcomes;
 
 /// Quality assumed on a task that no card has measured.
 const UNMEASURED: f32 = 0.8;

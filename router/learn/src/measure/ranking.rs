@@ -5,7 +5,7 @@ use router::{Candidate, Package, Reading};
 use serde::Serialize;
 use units::ExpertId;
 
-use crate::gate::corpus::{Corpus, Fold, Row};
+use crate::corpus::{Corpus, Fold, Row};
 
 /// Mean quality of the chosen expert over the rows of experts' tasks on which the quality of every expert is known.
 #[derive(Debug, Clone, Copy, Default, Serialize)]

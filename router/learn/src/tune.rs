@@ -5,8 +5,9 @@ use anyhow::Result;
 use router::{Gate, Package, Platt, RequestView, Role, Scratch, Turn};
 use units::TenantId;
 
-use super::corpus::{Corpus, DOMAINS, Fold, Row};
-use super::network::{binary, sigmoid};
+use crate::Watch;
+use crate::corpus::{Corpus, DOMAINS, Fold, Row};
+use crate::network::{binary, sigmoid};
 
 /// Share of inside texts that may be taken for outside ones.
 const FALSE_ALARMS: f32 = 0.015;
@@ -29,7 +30,7 @@ pub struct Point {
 }
 
 /// Tunes a package in place.
-pub fn tune(package: &mut Package, corpus: &Corpus) -> Result<()> {
+pub fn tune(package: &mut Package, corpus: &Corpus, watch: &dyn Watch) -> Result<()> {
     package.manifest.ood_threshold = threshold(&Gate::from_package(package)?, corpus)?;
     let mut best = (f32::INFINITY, 0.0, Vec::new());
     for weight in HEAD_WEIGHTS {
@@ -37,7 +38,7 @@ pub fn tune(package: &mut Package, corpus: &Corpus) -> Result<()> {
         let points = points(&Gate::from_package(package)?, corpus, Fold::Tune)?;
         let platt = fit(&points, None);
         let loss = mean_loss(&points, platt);
-        crate::say(&format!("head weight {weight:.2}: log loss {loss:.4}"));
+        watch.say(&format!("head weight {weight:.2}: log loss {loss:.4}"));
         if loss < best.0 {
             best = (loss, weight, points);
         }
