@@ -142,7 +142,8 @@ minilm() {
     finish_dir "$folder"
 }
 
-nginx() {
+# Not named after the program: `have` would find the function.
+yardstick() {
     have nginx || [ -x /usr/sbin/nginx ] || system_package nginx-light "nginx is missing, the bench compares with it"
 }
 
@@ -156,7 +157,7 @@ for part in "$@"; do
     case $part in
         test) cargo_tool cargo-nextest "$nextest_version"; sdk ;;
         train) minilm ;;
-        bench) nginx ;;
+        bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;
     esac
 done
