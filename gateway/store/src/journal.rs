@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use units::{Clock, IdSource};
 
+use crate::backstage::Backstage;
 use crate::{JournalError, LedgerStore};
 use mover::{Mover, Progress};
 use writer::Writer;
@@ -57,6 +58,7 @@ impl JournalConfig {
 pub struct Journal {
     writer: Arc<Writer>,
     tasks: TaskTracker,
+    stage: Backstage,
     stop: CancellationToken,
     wake: Arc<Notify>,
     progress: watch::Receiver<Progress>,
@@ -90,21 +92,22 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         let left_over = segment::list(&config.dir)?;
         let writer = Arc::new(Writer::open(config, ids, &left_over)?);
+        let stage = Backstage::start("books").map_err(JournalError::io("start its thread"))?;
         let stop = CancellationToken::new();
         let wake = Arc::new(Notify::new());
         let (report, progress) = watch::channel(Progress::default());
         let mover = Mover::new(config, store, clock, Arc::clone(&writer), left_over, report);
         let tasks = TaskTracker::new();
-        tasks.spawn(mover.run(stop.clone(), Arc::clone(&wake)));
-        tasks.spawn(writer::sync_all(
-            Arc::clone(&writer),
-            config.sync_every,
-            stop.clone(),
-        ));
+        // Booking a batch takes milliseconds, which no request is to queue behind.
+        let on = stage.handle();
+        tasks.spawn_on(mover.run(stop.clone(), Arc::clone(&wake)), on);
+        let syncing = writer::sync_all(Arc::clone(&writer), config.sync_every, stop.clone());
+        tasks.spawn_on(syncing, on);
         tasks.close();
         Ok(Self {
             writer,
             tasks,
+            stage,
             stop,
             wake,
             progress,
@@ -163,6 +166,7 @@ impl Journal {
         let drained = self.drain().await;
         self.stop.cancel();
         self.tasks.wait().await;
+        self.stage.close();
         drained
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps the books: a local journal that loses no answered request, and the store it is moved to, with
 //! rollups for every page. The only crate with SQL. It must not know of HTTP, of prompts or of secrets.
 
+mod backstage;
 mod error;
 mod events;
 mod journal;

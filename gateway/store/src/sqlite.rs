@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     Applied, EventBatch, LedgerStore, Pricing, SettleReport, StoreError, StoreFuture, VerifyReport,
+    backstage,
 };
 use names::Names;
 
@@ -63,7 +64,7 @@ impl SqliteStore {
             // Pages that change in every batch go to the file once in a while, not each time: 16 MiB of log.
             .pragma("wal_autocheckpoint", "4000")
             .disable_statement_logging();
-        let mut connection = options.connect().await?;
+        let mut connection = backstage::connect(options.clone()).await?;
         let migrator = sqlx::migrate!("./migrations");
         migrator
             .run(&mut connection)
