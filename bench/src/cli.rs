@@ -65,6 +65,9 @@ struct LoadArgs {
     /// Requests in all.
     #[arg(long, default_value_t = 10_000)]
     requests: u64,
+    /// Requests a second over all connections; as fast as answers come where none is given.
+    #[arg(long)]
+    rate: Option<u32>,
     /// Ask for streams.
     #[arg(long)]
     stream: bool,
@@ -105,6 +108,9 @@ struct GatewayArgs {
     /// Connections under load.
     #[arg(long, default_value_t = 16)]
     concurrency: u32,
+    /// Requests a second at which the CPU time of both is compared.
+    #[arg(long, default_value_t = 4_000)]
+    rate: u32,
     /// Requests of a round and server one at a time, for latency.
     #[arg(long, default_value_t = 3_000)]
     singles: u64,
@@ -189,6 +195,7 @@ async fn drive(args: &LoadArgs) -> anyhow::Result<String> {
         request,
         concurrency: args.concurrency,
         requests: args.requests,
+        rate: args.rate,
     };
     let circumstances = Circumstances::now();
     let result = load::run(&plan).await?.summary();
@@ -212,6 +219,7 @@ async fn gateway(args: &GatewayArgs) -> anyhow::Result<String> {
         rounds: args.rounds,
         requests: args.requests,
         concurrency: args.concurrency,
+        rate: args.rate,
         singles: args.singles,
         body: body(args.body.as_deref())?,
         stream: args.stream,

@@ -39,6 +39,8 @@ pub struct GatewayPlan {
     pub requests: u64,
     /// Connections under load.
     pub concurrency: u32,
+    /// Requests a second at which the CPU time of both is compared.
+    pub rate: u32,
     /// Requests of a round and server one at a time, for latency.
     pub singles: u64,
     /// The body of a request, with `model` set to `auto`.
@@ -90,7 +92,7 @@ pub async fn compare(plan: &GatewayPlan) -> anyhow::Result<Comparison> {
     let mut comparison = Comparison::new(plan, idle);
     for line in &lines {
         // Connections, caches and allocators are filled before anything counts.
-        drive(line, plan.concurrency, plan.requests / 10 + 1).await?;
+        drive(line, plan.concurrency, plan.requests / 10 + 1, None).await?;
         settle(line).await?;
     }
     for number in 0..plan.rounds {
@@ -132,24 +134,61 @@ fn turn(lines: &[Line; 3], number: u32) -> impl Iterator<Item = &Line> {
 }
 
 async fn round(plan: &GatewayPlan, line: &Line) -> anyhow::Result<Round> {
-    let before = line.family.map(Family::cpu).transpose()?;
-    let loaded = drive(line, plan.concurrency, plan.requests).await?;
+    let (loaded, cpu) = metered(line, plan, None).await?;
+    let (paced, paced_cpu) = metered(line, plan, Some(plan.rate)).await?;
+    let single = drive(line, 1, plan.singles, None).await?;
     settle(line).await?;
-    let after = line.family.map(Family::cpu).transpose()?;
-    let cpu = after
-        .zip(before)
-        .map(|(after, before)| after.saturating_sub(before));
-    let single = drive(line, 1, plan.singles).await?;
-    settle(line).await?;
-    Ok(Round::new(cpu, &loaded, &single))
+    Ok(Round {
+        cpu_us: per_request(cpu, &loaded),
+        paced_cpu_us: per_request(paced_cpu, &paced),
+        loaded: loaded.summary(),
+        paced: paced.summary(),
+        single: single.summary(),
+    })
 }
 
-async fn drive(line: &Line, concurrency: u32, requests: u64) -> anyhow::Result<LoadResult> {
+/// A load and the CPU time that it cost the server, what it put off included.
+async fn metered(
+    line: &Line,
+    plan: &GatewayPlan,
+    rate: Option<u32>,
+) -> anyhow::Result<(LoadResult, Option<Duration>)> {
+    let before = line.family.map(Family::cpu).transpose()?;
+    let requests = match rate {
+        Some(_) => plan.requests / 2 + 1,
+        None => plan.requests,
+    };
+    let loaded = drive(line, plan.concurrency, requests, rate).await?;
+    settle(line).await?;
+    let after = line.family.map(Family::cpu).transpose()?;
+    let cpu = after.zip(before);
+    Ok((
+        loaded,
+        cpu.map(|(after, before)| after.saturating_sub(before)),
+    ))
+}
+
+fn per_request(cpu: Option<Duration>, load: &LoadResult) -> Option<f64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of requests, far below 2^52"
+    )]
+    let requests = load.whole.len().max(1) as f64;
+    cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / requests)
+}
+
+async fn drive(
+    line: &Line,
+    concurrency: u32,
+    requests: u64,
+    rate: Option<u32>,
+) -> anyhow::Result<LoadResult> {
     let plan = LoadPlan {
         address: line.address,
         request: Arc::clone(&line.request),
         concurrency,
         requests,
+        rate,
     };
     let result = load::run(&plan).await?;
     ensure!(

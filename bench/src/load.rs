@@ -26,6 +26,8 @@ pub struct LoadPlan {
     pub concurrency: u32,
     /// Requests in all.
     pub requests: u64,
+    /// Requests a second over all connections, each counted from when it was due; `None` is as fast as answers come.
+    pub rate: Option<u32>,
 }
 
 /// What came of it.
@@ -163,7 +165,7 @@ pub async fn run(plan: &LoadPlan) -> anyhow::Result<LoadResult> {
     let mut drivers = JoinSet::new();
     let begin = Instant::now();
     for _ in 0..plan.concurrency {
-        drivers.spawn(drive(plan.clone(), Arc::clone(&left)));
+        drivers.spawn(drive(plan.clone(), Arc::clone(&left), begin));
     }
     let mut all = LoadResult::new()?;
     while let Some(driven) = drivers.join_next().await {
@@ -173,15 +175,20 @@ pub async fn run(plan: &LoadPlan) -> anyhow::Result<LoadResult> {
     Ok(all)
 }
 
-async fn drive(plan: LoadPlan, left: Arc<AtomicU64>) -> anyhow::Result<LoadResult> {
+async fn drive(plan: LoadPlan, left: Arc<AtomicU64>, begin: Instant) -> anyhow::Result<LoadResult> {
     let mut result = LoadResult::new()?;
     let mut client = Client::new(plan.address);
     let take = |n: u64| n.checked_sub(1);
-    while left
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-        .is_ok()
-    {
-        let began = Instant::now();
+    while let Ok(remaining) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+        let began = match plan.rate {
+            Some(rate) => {
+                let number = plan.requests.saturating_sub(remaining);
+                let due = begin + Duration::from_secs(number) / rate.max(1);
+                tokio::time::sleep_until(due.into()).await;
+                due
+            }
+            None => Instant::now(),
+        };
         let reply = client.exchange(&plan.request).await;
         let took = nanos(began.elapsed());
         let outcome = match reply {
@@ -221,8 +228,31 @@ mod tests {
             request,
             concurrency: 4,
             requests: 100,
+            rate: None,
         };
         run(&plan).await.unwrap().summary()
+    }
+
+    #[tokio::test]
+    async fn a_rate_is_kept() {
+        let mock = Mock::start().await.unwrap();
+        let host = mock.address().to_string();
+        let request = chat_request(&host, "/v1/chat/completions", None, BODY, false).unwrap();
+        let plan = LoadPlan {
+            address: mock.address(),
+            request,
+            concurrency: 4,
+            requests: 100,
+            rate: Some(1_000),
+        };
+        let result = run(&plan).await.unwrap();
+        assert_eq!(result.whole.len(), 100);
+        // The last of 100 is due after 99 ms; slower machines take longer, none may be faster.
+        assert!(
+            result.wall >= Duration::from_millis(99),
+            "{:?}",
+            result.wall
+        );
     }
 
     #[tokio::test]

@@ -1,37 +1,25 @@
 //! The figures of a comparison, as a table and as a file.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{GatewayPlan, Way};
-use crate::load::{LoadResult, LoadSummary};
+use crate::load::LoadSummary;
 
 /// What one round found about one server.
 #[derive(Debug, Clone, Serialize)]
 pub struct Round {
-    /// CPU time of a request in microseconds; absent for the mock itself.
+    /// CPU time of a request in microseconds at full load; absent for the mock itself.
     pub cpu_us: Option<f64>,
-    /// Under load.
+    /// The same at the common rate.
+    pub paced_cpu_us: Option<f64>,
+    /// As fast as answers come.
     pub loaded: LoadSummary,
+    /// At the common rate, from when each request was due.
+    pub paced: LoadSummary,
     /// One request at a time.
     pub single: LoadSummary,
-}
-
-impl Round {
-    pub(super) fn new(cpu: Option<Duration>, loaded: &LoadResult, single: &LoadResult) -> Self {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count of requests, far below 2^52"
-        )]
-        let requests = loaded.whole.len().max(1) as f64;
-        Self {
-            cpu_us: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / requests),
-            loaded: loaded.summary(),
-            single: single.summary(),
-        }
-    }
 }
 
 /// The whole comparison. Every figure is a median over the rounds.
@@ -47,12 +35,21 @@ pub struct Comparison {
     pub stream: bool,
     /// Length of the request's body in bytes.
     pub body_bytes: usize,
-    /// CPU time of a request through nginx, in microseconds.
+    /// The common rate, in requests a second.
+    pub rate: u32,
+    /// CPU time of a request through nginx at the common rate, in microseconds.
     pub nginx_cpu_us: f64,
-    /// CPU time of a request through the gateway, in microseconds.
+    /// CPU time of a request through the gateway at the common rate, in microseconds.
     pub moegate_cpu_us: f64,
-    /// The second over the first.
+    /// The second over the first. Both do the same work in the same time, so that waking, batching and idling cost
+    /// both alike.
     pub cpu_ratio: f64,
+    /// CPU time of a request through nginx as fast as answers come, in microseconds.
+    pub nginx_full_cpu_us: f64,
+    /// CPU time of a request through the gateway as fast as answers come, in microseconds.
+    pub moegate_full_cpu_us: f64,
+    /// The second over the first. nginx then answers several times as many, and saves what waking costs.
+    pub full_cpu_ratio: f64,
     /// What the gateway adds to the median time of a request, in microseconds.
     pub added_p50_us: f64,
     /// What it adds at the 99th percentile, in microseconds.
@@ -83,9 +80,13 @@ impl Comparison {
             threads: plan.threads,
             stream: plan.stream,
             body_bytes: plan.body.len(),
+            rate: plan.rate,
             nginx_cpu_us: 0.0,
             moegate_cpu_us: 0.0,
             cpu_ratio: 0.0,
+            nginx_full_cpu_us: 0.0,
+            moegate_full_cpu_us: 0.0,
+            full_cpu_ratio: 0.0,
             added_p50_us: 0.0,
             added_p99_us: 0.0,
             nginx_added_p50_us: 0.0,
@@ -105,12 +106,16 @@ impl Comparison {
             Way::Nginx => self.nginx.push(round),
             Way::Moegate => self.moegate.push(round),
         }
-        let cpu = |rounds: &[Round]| median(rounds.iter().filter_map(|r| r.cpu_us));
+        let cpu = |rounds: &[Round]| median(rounds.iter().filter_map(|r| r.paced_cpu_us));
+        let full = |rounds: &[Round]| median(rounds.iter().filter_map(|r| r.cpu_us));
         let p50 = |rounds: &[Round]| median(rounds.iter().map(|r| r.single.whole_us.p50));
         let p99 = |rounds: &[Round]| median(rounds.iter().map(|r| r.single.whole_us.p99));
         self.nginx_cpu_us = cpu(&self.nginx);
         self.moegate_cpu_us = cpu(&self.moegate);
         self.cpu_ratio = self.moegate_cpu_us / self.nginx_cpu_us.max(1e-9);
+        self.nginx_full_cpu_us = full(&self.nginx);
+        self.moegate_full_cpu_us = full(&self.moegate);
+        self.full_cpu_ratio = self.moegate_full_cpu_us / self.nginx_full_cpu_us.max(1e-9);
         self.added_p50_us = p50(&self.moegate) - p50(&self.direct);
         self.added_p99_us = p99(&self.moegate) - p99(&self.direct);
         self.nginx_added_p50_us = p50(&self.nginx) - p50(&self.direct);
@@ -129,9 +134,18 @@ impl Comparison {
         };
         let loaded = |rounds: &[Round]| median(rounds.iter().map(|r| r.loaded.per_second));
         let rows = [
+            ("common rate", f64::from(self.rate), "/s", None),
             ("CPU per request, nginx", self.nginx_cpu_us, "µs", None),
             ("CPU per request, gateway", self.moegate_cpu_us, "µs", None),
             ("gateway over nginx", self.cpu_ratio, "×", Some(4.0)),
+            ("at full load, nginx", self.nginx_full_cpu_us, "µs", None),
+            (
+                "at full load, gateway",
+                self.moegate_full_cpu_us,
+                "µs",
+                None,
+            ),
+            ("at full load, ratio", self.full_cpu_ratio, "×", None),
             ("added p50, nginx", self.nginx_added_p50_us, "µs", None),
             ("added p99, nginx", self.nginx_added_p99_us, "µs", None),
             ("added p50, gateway", self.added_p50_us, "µs", Some(150.0)),
