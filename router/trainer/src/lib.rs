@@ -9,6 +9,7 @@ pub mod answers;
 pub mod base;
 pub mod batches;
 pub mod calibrate;
+pub mod chart;
 mod cli;
 pub mod data;
 pub mod evaluate;
