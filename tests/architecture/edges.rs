@@ -13,6 +13,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ("ledger", &["units"]),
     ("ledger-store", &["ledger", "units"]),
     ("dashboard", &["units"]),
+    ("economics", &[]),
     (
         "moegate",
         &[
@@ -35,7 +36,10 @@ const LINKS: &[(&str, &[&str])] = &[
         &["expert-card", "models", "openai-api", "units"],
     ),
     ("gate-learn", &["expert-card", "router", "units"]),
-    ("trainer", &["expert-card", "gate-learn", "models", "units"]),
+    (
+        "trainer",
+        &["economics", "expert-card", "gate-learn", "models", "units"],
+    ),
     ("bench", &[]),
     ("tests", &["ledger", "ledger-store", "units"]),
 ];

@@ -9,6 +9,7 @@ const PURE: &[&str] = &[
     "gateway/openai/src/",
     "gateway/ledger/src/",
     "gateway/dashboard/src/",
+    "gateway/economics/src/",
     "router/src/",
     "router/card/src/",
 ];
