@@ -1,11 +1,17 @@
 //! The curve of accuracy over labels, `accuracy(n) = a - b / n^c`, fitted to small runs to say what more labels bring.
 //!
+//! [`Curve::fit`] fits one; [`Bagged`] foretells with many, fitted to resampled rows.
+//!
 //! Accuracy is at most 1, so `a` is; more labels never harm, so `b` is at least 0. A row weighs by the inverse of its
 //! binomial variance: an accuracy measured on many cases, or near 1, counts for more.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Draws, EconomicsError, Span};
+mod bagged;
+
+pub use bagged::{Bagged, Labels};
+
+use crate::{EconomicsError, Span};
 
 /// The curve has three numbers; it takes one amount of labels more to see whether they fit.
 pub const LEAST_AMOUNTS: usize = 4;
@@ -55,6 +61,12 @@ impl Point {
     /// Share of cases answered rightly.
     pub fn accuracy(&self) -> f64 {
         self.accuracy
+    }
+
+    /// The same row measured on other cases, by a standard normal draw.
+    fn shaken(&self, normal: f64) -> Self {
+        let accuracy = (self.accuracy + self.variance().sqrt() * normal).clamp(0.0, 1.0);
+        Self { accuracy, ..*self }
     }
 
     /// The binomial variance, of a share drawn half a case towards the middle so that it is never 0.
@@ -144,51 +156,6 @@ impl Curve {
             misfit,
         })
     }
-}
-
-impl CurveFit {
-    /// The accuracy after `labels` labels, within reach of what the curve was fitted on.
-    pub fn accuracy_within(&self, labels: f64) -> Result<f64, EconomicsError> {
-        self.labels.admit("labels", labels)?;
-        Ok(self.curve.accuracy(labels))
-    }
-}
-
-/// Curves refitted to drawn rows: within each amount of labels, rows with replacement, each shaken by its binomial
-/// error. Draws whose rows gain nothing from labels are left out.
-pub fn bootstrap(points: &[Point], count: usize, draws: &mut impl Draws) -> Vec<Curve> {
-    let mut amounts: Vec<Vec<Point>> = Vec::new();
-    for point in points {
-        match amounts
-            .iter_mut()
-            .find(|group| group.iter().any(|p| p.labels == point.labels))
-        {
-            Some(group) => group.push(*point),
-            None => amounts.push(vec![*point]),
-        }
-    }
-    let mut curves = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut sample = Vec::with_capacity(points.len());
-        for group in &amounts {
-            for _ in group {
-                if let Some(point) = group.get(draws.below(group.len())) {
-                    let shaken = point.accuracy + point.variance().sqrt() * draws.normal();
-                    sample.push(Point {
-                        accuracy: shaken.clamp(0.0, 1.0),
-                        ..*point
-                    });
-                }
-            }
-        }
-        curves.extend(Curve::fit(&sample).map(|fit| fit.curve));
-    }
-    curves
-}
-
-/// The middle `share` of the curves' accuracies after `labels` labels; `None` for fewer than 20 curves.
-pub fn interval(curves: &[Curve], share: f64, labels: f64) -> Option<Span> {
-    crate::quantile::middle(curves.iter().map(|curve| curve.accuracy(labels)), share)
 }
 
 /// The weighted least squares curve of this exponent within the bounds, and its misfit.

@@ -55,4 +55,18 @@ pub enum EconomicsError {
         /// The nearest value that may be asked.
         limit: f64,
     },
+    /// The answer lies too far outside of what was measured; measure nearer to it.
+    #[error(
+        "{what} {asked} lies beyond ten times the measured range: at the limit, {limit:.4e}, it is {there:.4}"
+    )]
+    BeyondLimit {
+        /// What was asked for.
+        what: &'static str,
+        /// How much of it.
+        asked: f64,
+        /// The farthest place that may be asked.
+        limit: f64,
+        /// What there is of it at that place.
+        there: f64,
+    },
 }

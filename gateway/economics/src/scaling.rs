@@ -11,7 +11,7 @@ mod law;
 mod projection;
 mod run;
 
-pub use fit::{Bootstrap, Fit, LEAST_RUNS};
+pub use fit::{Bootstrap, Fit, Form, LEAST_RUNS};
 pub use huber::HUBER_DELTA;
 pub use law::{Allocation, Law, Size, flops};
 pub use run::Run;

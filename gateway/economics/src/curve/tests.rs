@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Curve, Point, bootstrap, interval};
+use super::{Bagged, Curve, Labels, Point};
 use crate::EconomicsError;
 use crate::draws::{Draws, splitmix};
 
@@ -22,27 +22,60 @@ const HEADLINES: [(f64, f64); 4] = [
 
 #[test]
 fn the_published_curve_is_continued_within_a_point_and_a_half() {
+    let seed = 5;
+    println!("seed {seed}");
     let points = points(&HEADLINES, Some(5_000));
-    let fit = Curve::fit(&points).unwrap();
-    let found = fit.accuracy_within(5_000.0).unwrap();
+    let single = Curve::fit(&points).unwrap();
     assert!(
-        (found - 0.896).abs() < 0.015,
-        "{found} is not 0.896: {fit:?}"
+        (single.curve.accuracy(5_000.0) - 0.896).abs() < 0.015,
+        "{single:?}"
     );
-    let at_2000 = fit.accuracy_within(2_000.0).unwrap();
-    assert!((at_2000 - 0.881).abs() < 0.015, "{at_2000} is not 0.881");
-    let refused = fit.accuracy_within(10_001.0).unwrap_err().to_string();
+    let bagged = Bagged::fit(&points, 200, &mut splitmix(seed)).unwrap();
+    assert_eq!(
+        bagged,
+        Bagged::fit(&points, 200, &mut splitmix(seed)).unwrap()
+    );
+    for (labels, truth) in [(2_000.0, 0.881), (5_000.0, 0.896)] {
+        let found = bagged.accuracy(labels).unwrap();
+        assert!((found - truth).abs() < 0.015, "{found} is not {truth}");
+        let band = bagged.band(0.95, labels).unwrap();
+        assert!(
+            band.low < truth && truth < band.high && band.high - band.low < 0.1,
+            "{band:?}"
+        );
+    }
+    let refused = bagged.accuracy(10_001.0).unwrap_err().to_string();
     assert!(
         refused.contains("labels") && refused.contains("1.0000e4"),
         "{refused}"
     );
-    let seed = 5;
-    println!("seed {seed}");
-    let curves = bootstrap(&points, 200, &mut splitmix(seed));
-    let band = interval(&curves, 0.95, 5_000.0).unwrap();
+}
+
+#[test]
+fn labels_for_an_accuracy_lead_back_to_it_or_to_a_limit() {
+    let bagged = Bagged::fit(&points(&HEADLINES, Some(5_000)), 100, &mut splitmix(6)).unwrap();
+    let Labels::Needed(labels) = bagged.labels_for(0.88).unwrap() else {
+        panic!("reachable");
+    };
     assert!(
-        band.low < 0.896 && 0.896 < band.high && band.high - band.low < 0.1,
-        "{band:?}"
+        (bagged.accuracy(labels).unwrap() - 0.88).abs() < 1e-6,
+        "{labels}"
+    );
+    assert!((1_000.0..4_000.0).contains(&labels), "{labels}");
+    let a = bagged.fit.curve.a;
+    assert_eq!(bagged.labels_for(0.999).unwrap(), Labels::Ceiling(a));
+    let far = bagged.labels_for(a - 1e-4).unwrap_err().to_string();
+    assert!(
+        far.contains("beyond ten times") && far.contains("1.0000e4"),
+        "{far}"
+    );
+    let single = Bagged {
+        curves: Vec::new(),
+        ..bagged
+    };
+    assert_eq!(
+        single.accuracy(2_000.0).unwrap(),
+        single.fit.curve.accuracy(2_000.0)
     );
 }
 

@@ -16,12 +16,25 @@ const EXPONENTS: (f64, f64, usize) = (0.05, 1.5, 24);
 /// How many of the best grid points the descent starts from.
 const STARTS: usize = 6;
 
+/// What a fit may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Both exponents.
+    Free,
+    /// One exponent for size and data, so that the best of both grow alike with work (Gadre et al. 2024, equation 4): the
+    /// steadier choice for few sizes.
+    Tied,
+}
+
 /// A fitted law.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fit {
     /// The law.
     pub law: Law,
+    /// What the fit could choose.
+    pub form: Form,
     /// Sum over the runs of the Huber loss of the log residual.
     pub objective: f64,
     /// What it was fitted on.
@@ -40,16 +53,16 @@ pub struct Bootstrap {
 
 impl Law {
     /// Fits the law to runs by the lowest sum of Huber losses of log residuals.
-    pub fn fit(runs: &[Run]) -> Result<Fit, EconomicsError> {
+    pub fn fit(runs: &[Run], form: Form) -> Result<Fit, EconomicsError> {
         let data = Centred::of(runs)?;
         let (low, high, count) = EXPONENTS;
         let ratio = (high / low).powf(((count - 1) as f64).recip());
         let exponents: Vec<f64> = (0..count).map(|i| low * ratio.powi(i as i32)).collect();
-        let starts = projection::grid(runs, data.centre, &exponents);
+        let starts = projection::grid(runs, data.centre, &exponents, form);
         let ends = starts
             .iter()
             .take(STARTS)
-            .map(|start| data.descend(data.encode(start)));
+            .map(|start| data.descend(data.encode(start), form));
         let best = ends.min_by(|a, b| a.1.total_cmp(&b.1));
         let (at, objective) = best.ok_or(EconomicsError::TooFew {
             what: "starts",
@@ -58,6 +71,7 @@ impl Law {
         })?;
         Ok(Fit {
             law: data.decode(&at)?,
+            form,
             objective,
             reach: data.reach,
         })
@@ -110,7 +124,8 @@ impl Fit {
             beta,
             objective: 0.0,
         };
-        data.decode(&data.descend(data.encode(&start)).0).ok()
+        let (at, _) = data.descend(data.encode(&start), self.form);
+        data.decode(&at).ok()
     }
 }
 
@@ -201,17 +216,30 @@ impl Centred {
         .checked()
     }
 
-    fn descend(&self, start: [f64; 5]) -> ([f64; 5], f64) {
+    fn descend(&self, start: [f64; 5], form: Form) -> ([f64; 5], f64) {
         // In units of the squared delta the objective is of the order of the number of rows.
         let scale = (HUBER_DELTA * HUBER_DELTA).recip();
-        let found = minimise(
-            |at| {
-                let (value, gradient) = self.objective(at);
-                (value * scale, gradient.map(|g| g * scale))
-            },
-            start,
-        );
-        (found.at, found.value / scale)
+        let scaled = |at: &[f64; 5]| {
+            let (value, gradient) = self.objective(at);
+            (value * scale, gradient.map(|g| g * scale))
+        };
+        let [e, a, b, alpha, beta] = start;
+        match form {
+            Form::Free => {
+                let found = minimise(scaled, start);
+                (found.at, found.value / scale)
+            }
+            Form::Tied => {
+                let tied = |&[e, a, b, both]: &[f64; 4]| {
+                    let (value, [of_e, of_a, of_b, of_alpha, of_beta]) =
+                        scaled(&[e, a, b, both, both]);
+                    (value, [of_e, of_a, of_b, of_alpha + of_beta])
+                };
+                let found = minimise(tied, [e, a, b, f64::midpoint(alpha, beta)]);
+                let [e, a, b, both] = found.at;
+                ([e, a, b, both, both], found.value / scale)
+            }
+        }
     }
 
     /// The sum of Huber losses and its gradient.

@@ -1,7 +1,7 @@
 //! Variable projection: given both exponents the law is linear in its three weights, so only the exponents are searched.
 
-use super::Run;
 use super::huber::{huber, pull};
+use super::{Form, Run};
 
 /// A start for the descent: weights are those of centred powers, as in [`Basis`].
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +12,8 @@ pub(super) struct Start {
     pub(super) objective: f64,
 }
 
-/// The best weights for every pair of exponents of the grid, best first.
-pub(super) fn grid(runs: &[Run], centre: [f64; 2], exponents: &[f64]) -> Vec<Start> {
+/// The best weights for every pair of exponents of the grid that the form allows, best first.
+pub(super) fn grid(runs: &[Run], centre: [f64; 2], exponents: &[f64], form: Form) -> Vec<Start> {
     let powers = |log: fn(&Run) -> f64, centre: f64| -> Vec<Vec<f64>> {
         let of = |exponent: &f64| {
             runs.iter()
@@ -27,6 +27,9 @@ pub(super) fn grid(runs: &[Run], centre: [f64; 2], exponents: &[f64]) -> Vec<Sta
     let mut starts = Vec::new();
     for (&alpha, x) in exponents.iter().zip(&by_params) {
         for (&beta, y) in exponents.iter().zip(&by_tokens) {
+            if form == Form::Tied && alpha != beta {
+                continue;
+            }
             let (weights, objective) = project(runs, x, y);
             starts.push(Start {
                 weights,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Allocation, Fit, Law, Run, Size, flops};
+use super::{Allocation, Fit, Form, Law, Run, Size, flops};
 use crate::draws::splitmix;
 use crate::{Draws, EconomicsError};
 
@@ -29,7 +29,7 @@ fn runs(law: &Law, noise: f64, draws: &mut impl Draws) -> Vec<Run> {
 }
 
 fn fit(runs: &[Run]) -> Fit {
-    Law::fit(runs).unwrap()
+    Law::fit(runs, Form::Free).unwrap()
 }
 
 #[track_caller]
@@ -91,6 +91,31 @@ fn the_bootstrap_covers_the_truth_and_repeats() {
 }
 
 #[test]
+fn a_tied_fit_has_one_exponent_and_is_no_better_than_a_free_one() {
+    let seed = 4;
+    println!("seed {seed}");
+    let tied_law = Law {
+        e: 1.6,
+        a: 60.0,
+        b: 120.0,
+        alpha: 0.25,
+        beta: 0.25,
+    };
+    let runs = runs(&tied_law, 0.0, &mut splitmix(seed));
+    let found = Law::fit(&runs, Form::Tied).unwrap();
+    assert!(
+        found.law.alpha == found.law.beta && found.form == Form::Tied,
+        "{found:?}"
+    );
+    near(found.law.alpha, 0.25, 1e-4);
+    near(found.law.e, 1.6, 1e-4);
+    let resampled = found.bootstrap(&runs, 20, &mut splitmix(seed));
+    assert!(resampled.laws.iter().all(|law| law.alpha == law.beta));
+    let other = self::runs(&CHINCHILLA, 0.004, &mut splitmix(seed));
+    assert!(Law::fit(&other, Form::Tied).unwrap().objective >= fit(&other).objective);
+}
+
+#[test]
 fn clusters_stay_together() {
     let mut draws = splitmix(3);
     let mut all = runs(&CHINCHILLA, 0.002, &mut draws);
@@ -115,7 +140,7 @@ fn what_cannot_be_fitted_is_refused() {
         |params: f64, tokens: f64| Run::new(params, tokens, law.loss(params, tokens), 0).unwrap();
     let few: Vec<Run> = (1..8).map(|i| run(1e8 * f64::from(i), 1e9)).collect();
     assert!(matches!(
-        Law::fit(&few),
+        Law::fit(&few, Form::Free),
         Err(EconomicsError::TooFew { found: 7, .. })
     ));
     let flat: Vec<Run> = (1..20).map(|i| run(1e8, 1e9 * f64::from(i))).collect();
@@ -123,7 +148,7 @@ fn what_cannot_be_fitted_is_refused() {
         what: "params",
         value: 1e8,
     };
-    assert_eq!(Law::fit(&flat), Err(same));
+    assert_eq!(Law::fit(&flat, Form::Free), Err(same));
     for (params, tokens, loss, what) in [
         (0.0, 1.0, 1.0, "params"),
         (1.0, -1.0, 1.0, "tokens"),
@@ -147,7 +172,7 @@ fn what_cannot_be_fitted_is_refused() {
     let rising: Vec<Run> = (0..5)
         .flat_map(|i| (0..5).map(move |j| rising(i, j)))
         .collect();
-    match Law::fit(&rising) {
+    match Law::fit(&rising, Form::Free) {
         Err(EconomicsError::NoGain { what: "params", .. }) => {}
         Ok(fit) => assert!(fit.law.a * 1e7f64.powf(-fit.law.alpha) < 1e-2, "{fit:?}"),
         Err(other) => panic!("{other}"),
