@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{evaluate, expert, gate};
+use crate::{evaluate, expert, gate, scaling};
 
 /// Trains and measures experts and the gate.
 #[derive(Debug, Parser)]
@@ -23,6 +23,9 @@ enum Command {
     Card(expert::CardArgs),
     /// Train the gate.
     Gate(gate::Args),
+    /// Say how big a model and how many labels a target takes.
+    #[command(subcommand)]
+    Scaling(scaling::Command),
     /// Measure something on labelled data.
     #[command(subcommand)]
     Eval(Eval),
@@ -41,6 +44,7 @@ impl Cli {
             Command::Expert(args) => expert::run(&args),
             Command::Card(args) => expert::rewrite_card(&args),
             Command::Gate(args) => gate::run(&args),
+            Command::Scaling(command) => scaling::run(&command),
             Command::Eval(Eval::Expert(args)) => evaluate::run(&args),
         }
     }

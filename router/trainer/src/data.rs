@@ -91,7 +91,8 @@ pub fn records<const N: usize>(input: impl Read, columns: [&str; N]) -> Result<V
     Ok(rows)
 }
 
-fn is_dev(split: &Split, value: &str) -> Result<bool> {
+/// Whether a row is dev by what its split column says.
+pub(crate) fn is_dev(split: &Split, value: &str) -> Result<bool> {
     match split {
         Split::Column { column } => match value {
             "train" => Ok(false),

@@ -3,7 +3,8 @@
 //!
 //! One run of `moegate-train expert` goes down this list: [`recipe`] says what to make, [`data`] reads the rows,
 //! [`vocabulary`] trims the tokenizer, [`student`] cuts the network out of the base model, [`train`] fits it,
-//! [`calibrate`] finds temperature and threshold, [`export`] writes the folder and measures what it wrote.
+//! [`calibrate`] finds temperature and threshold, [`export`] writes the folder and measures what it wrote. [`scaling`]
+//! says before any of it how big a model and how many labels a target takes.
 
 pub mod answers;
 pub mod base;
@@ -18,6 +19,7 @@ pub mod export;
 pub mod gate;
 pub mod metrics;
 pub mod recipe;
+pub mod scaling;
 pub mod schedule;
 pub mod student;
 pub mod train;
