@@ -2,7 +2,7 @@
 
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -10,8 +10,8 @@ use crate::candidate::Candidate;
 use crate::decide::{Draw, decide};
 use crate::decision::Decision;
 use crate::error::DecideError;
-use crate::features::{DENSE_NAMES, DIM, Kind, Sink, Token, extract, table_row};
-use crate::gate::{Bags, Gate, Scratch, gradient, input_of};
+use crate::features::{DENSE_NAMES, DIM, Kind, Sink, Token, extract, table_row, wide_row};
+use crate::gate::{Bags, Column, Gate, Input, Scratch, WideSums, gradient, input_of};
 use crate::package::Weights;
 use crate::policy::Policy;
 use crate::view::RequestView;
@@ -62,35 +62,49 @@ pub fn explain(
         .experts
         .iter()
         .position(|e| e.id == decision.chosen);
-    let (target, slope) = match expert {
+    let (name, slope) = match expert {
         Some(at) => (
             format!("quality of {}", decision.chosen),
-            gradient(weights, &weights.quality, at, reading.hidden()),
+            Target {
+                input: gradient(weights, &weights.quality, at, reading.hidden()),
+                column: Column::Quality.place(gate.manifest(), at),
+                share: reading.learned_share(at),
+            },
         ),
         None => (
             format!("domain {}", decision.domain.name),
-            gradient(
-                weights,
-                &weights.domain,
-                reading.domain_index(),
-                reading.hidden(),
-            ),
+            Target {
+                input: gradient(
+                    weights,
+                    &weights.domain,
+                    reading.domain_index(),
+                    reading.hidden(),
+                ),
+                column: reading.domain_index(),
+                share: 1.0,
+            },
         ),
     };
     let mut collected = Collected::default();
     let outline = extract(view, &mut collected);
-    let mut bags = Bags::new(weights, &gate.manifest().features);
+    let mut wide = WideSums::new();
+    let mut bags = Bags::new(weights, &gate.manifest().features, &mut wide);
     for token in &collected.tokens {
         bags.token(*token);
     }
     let input = input_of(weights, &mut bags, outline);
     let mut features = collected.contributions(gate, &slope);
-    let numbers = input.iter().zip(&slope).skip(3 * DIM).zip(DENSE_NAMES);
-    features.extend(numbers.map(|((value, slope), name)| Contribution {
-        kind: "number",
-        text: name.to_owned(),
-        weight: value * slope,
-    }));
+    let numbers = input.iter().zip(&slope.input).skip(3 * DIM);
+    features.extend(
+        numbers
+            .zip(DENSE_NAMES)
+            .enumerate()
+            .map(|(at, ((value, rate), name))| Contribution {
+                kind: "number",
+                text: name.to_owned(),
+                weight: value * slope.share * (rate + slope.wide_number(weights, at)),
+            }),
+    );
     features.retain(|feature| feature.weight != 0.0);
     features.sort_by(|a, b| {
         let by_size = b.weight.abs().total_cmp(&a.weight.abs());
@@ -102,10 +116,37 @@ pub fn explain(
     Ok(Explanation {
         decision,
         domains,
-        target,
+        target: name,
         features,
         tokens: collected.tokens.len(),
     })
+}
+
+/// The number that is explained: its slope by the input, its column of the wide part, and its share in the whole.
+struct Target {
+    input: Input,
+    column: usize,
+    share: f32,
+}
+
+impl Target {
+    /// What a row of the wide part adds to it.
+    fn wide_row(&self, weights: &Weights, row: usize) -> f32 {
+        let part = weights.wide.as_ref().and_then(|wide| {
+            let unit = wide.row(row).get(self.column)?;
+            Some(f32::from(*unit) * wide.scale.get(self.column)?)
+        });
+        part.unwrap_or(0.0)
+    }
+
+    /// Its slope by a number of the request, in the wide part.
+    fn wide_number(&self, weights: &Weights, at: usize) -> f32 {
+        let dense = weights
+            .wide
+            .as_ref()
+            .and_then(|wide| wide.dense.get(self.column)?.get(at));
+        dense.copied().unwrap_or(0.0)
+    }
 }
 
 #[derive(Default)]
@@ -120,20 +161,47 @@ impl<'a> Sink<'a> for Collected<'a> {
 }
 
 impl Collected<'_> {
+    /// Distinct rows of the wide part by bag.
+    fn distinct(&self, bits: u32) -> [u32; 3] {
+        let mut rows = HashSet::new();
+        let mut counts = [0_u32; 3];
+        for token in &self.tokens {
+            if let Some(row) = wide_row(token.kind, token.hash, bits)
+                && rows.insert(row)
+            {
+                counts[bag(token.kind)] += 1;
+            }
+        }
+        counts
+    }
+
     /// One contribution for each distinct token, its repetitions added up.
-    fn contributions(&self, gate: &Gate, slope: &[f32]) -> Vec<Contribution> {
-        let bits = gate.manifest().features.bucket_bits;
+    fn contributions(&self, gate: &Gate, target: &Target) -> Vec<Contribution> {
+        let (weights, spec) = (gate.weights(), &gate.manifest().features);
         let mut sums: HashMap<(Kind, u64), (&Token<'_>, f32)> = HashMap::new();
         let mut counts = [0_u32; 3];
         for token in &self.tokens {
             counts[bag(token.kind)] += 1;
         }
+        let distinct = self.distinct(spec.wide_bits);
         let factors = counts.map(crate::gate::bag_factor);
         for token in &self.tokens {
             let slot = bag(token.kind);
-            let part = slope.get(slot * DIM..(slot + 1) * DIM).unwrap_or(&[]);
-            let row = table_row(token.kind, token.hash, bits);
-            let weight = dot(gate.weights(), row, part) * factors[slot];
+            let part = target.input.get(slot * DIM..(slot + 1) * DIM);
+            let row = table_row(token.kind, token.hash, spec.bucket_bits);
+            let mut weight = dot(weights, row, part.unwrap_or(&[]));
+            weight *= factors[slot];
+            if let Some(row) = wide_row(token.kind, token.hash, spec.wide_bits) {
+                // Each row counts once, however often its token stands there.
+                let seen = sums.contains_key(&(token.kind, token.hash));
+                let factor = crate::gate::bag_factor(distinct[slot]);
+                weight += if seen {
+                    0.0
+                } else {
+                    target.wide_row(weights, row) * factor
+                };
+            }
+            weight *= target.share;
             sums.entry((token.kind, token.hash))
                 .or_insert((token, 0.0))
                 .1 += weight;

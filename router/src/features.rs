@@ -109,6 +109,17 @@ pub fn table_row(kind: Kind, hash: u64, bits: u32) -> usize {
     usize::try_from(high).unwrap_or(0)
 }
 
+/// The row of the wide part of `2^bits` rows that a token falls on: words and pairs in the first half, characters in the
+/// second. `None` for context, which the wide part does not read, and where there is no wide part.
+pub fn wide_row(kind: Kind, hash: u64, bits: u32) -> Option<usize> {
+    let half = bits.checked_sub(1).filter(|half| *half > 0)?;
+    match kind {
+        Kind::Word | Kind::Pair => Some(table_row(kind, hash, half)),
+        Kind::Chars => Some(table_row(kind, hash, half) + (1 << half)),
+        Kind::Context => None,
+    }
+}
+
 /// The bit of a table of `2^bits` bits that marks a word as known from training.
 pub fn known_bit(hash: u64, bits: u32) -> usize {
     const SPREAD: u64 = 0xD6E8_FEB8_6659_FD93;

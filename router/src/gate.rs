@@ -5,6 +5,7 @@ mod bags;
 mod lookup;
 mod network;
 mod reading;
+mod wide;
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,10 @@ use crate::package::{HIDDEN, Manifest, Package, Platt, Weights};
 use crate::view::RequestView;
 pub(crate) use bags::Bags;
 use lookup::Lookup;
-pub(crate) use network::{bag_factor, gradient, input_of};
+pub(crate) use network::{Input, bag_factor, gradient, input_of};
 pub use reading::{Prediction, Reading, interval};
+pub use wide::Column;
+pub(crate) use wide::WideSums;
 
 /// A loaded gate. Immutable: a new gate is a new value, swapped in whole.
 #[derive(Debug)]
@@ -42,6 +45,7 @@ pub struct Scratch {
     hidden: [f32; HIDDEN],
     domains: Vec<f32>,
     scenarios: Vec<f32>,
+    wide: WideSums,
 }
 
 impl Scratch {
@@ -51,6 +55,7 @@ impl Scratch {
             hidden: [0.0; HIDDEN],
             domains: Vec::new(),
             scenarios: Vec::new(),
+            wide: WideSums::new(),
         }
     }
 }
@@ -135,15 +140,24 @@ impl Gate {
 
     /// Reads one request: features, hidden layer, scenario, domain and out-of-distribution heads.
     pub fn read<'a>(&'a self, view: &RequestView<'a>, scratch: &'a mut Scratch) -> Reading<'a> {
-        let mut bags = Bags::new(&self.weights, &self.manifest.features);
+        let mut bags = Bags::new(&self.weights, &self.manifest.features, &mut scratch.wide);
         let outline = crate::features::extract(view, &mut bags);
         let digest = bags.digest();
         let input = input_of(&self.weights, &mut bags, outline);
         network::hidden(&self.weights, &input, &mut scratch.hidden);
-        network::softmax(&self.weights.domain, &scratch.hidden, &mut scratch.domains);
+        if let Some(wide) = &self.weights.wide {
+            scratch.wide.finish(wide, network::numbers(&input));
+        }
+        network::softmax(
+            &self.weights.domain,
+            &scratch.hidden,
+            scratch.wide.domains(&self.manifest),
+            &mut scratch.domains,
+        );
         network::softmax(
             &self.weights.scenario,
             &scratch.hidden,
+            &[],
             &mut scratch.scenarios,
         );
         let ood = network::sigmoid(network::output(&self.weights.ood, 0, &scratch.hidden));

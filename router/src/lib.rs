@@ -38,12 +38,12 @@ pub use error::{DecideError, GateError};
 pub use explain::{Contribution, Explanation, explain};
 pub use features::{
     DENSE, DENSE_NAMES, DIM, FEATURE_VERSION, Kind, Outline, Sink, Token, extract, known_bit,
-    table_row,
+    table_row, wide_row,
 };
-pub use gate::{Gate, Prediction, Reading, Scratch, interval};
+pub use gate::{Column, Gate, Prediction, Reading, Scratch, interval};
 pub use package::{
     Calibration, ExpertEntry, GATE_JSON, GATE_TENSORS, HIDDEN, INPUT, Linear, Manifest, Package,
-    Platt, Prior, PriorKey, PriorRow, Source, Spec, Training, Weights,
+    Platt, Prior, PriorKey, PriorRow, Source, Spec, Training, Weights, Wide,
 };
 pub use policy::{Exploration, Policy};
 pub use view::{RequestView, Role, Turn};

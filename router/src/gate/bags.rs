@@ -1,6 +1,7 @@
 //! Sums the embedding rows of a request's tokens, in integers, as the tokens are found.
 
-use crate::features::{DIM, Kind, Sink, Token, known_bit, table_row};
+use super::WideSums;
+use crate::features::{DIM, Kind, Sink, Token, known_bit, table_row, wide_row};
 use crate::package::{Spec, Weights};
 
 /// The sums over one request.
@@ -12,14 +13,17 @@ pub(crate) struct Bags<'g> {
     words: Pile,
     chars: Pile,
     context: Pile,
+    wide_bits: u32,
+    wide: &'g mut WideSums,
     single: u32,
     seen: u32,
     digest: u64,
 }
 
 impl<'g> Bags<'g> {
-    /// Empty sums.
-    pub(crate) fn new(weights: &'g Weights, spec: &Spec) -> Self {
+    /// Empty sums; the rows of the wide part go to `wide`, which forgets what it held.
+    pub(crate) fn new(weights: &'g Weights, spec: &Spec, wide: &'g mut WideSums) -> Self {
+        wide.clear(spec.wide_bits);
         Self {
             table: &weights.embedding,
             known: &weights.known,
@@ -28,6 +32,8 @@ impl<'g> Bags<'g> {
             words: Pile::new(),
             chars: Pile::new(),
             context: Pile::new(),
+            wide_bits: spec.wide_bits,
+            wide,
             single: 0,
             seen: 0,
             digest: 0,
@@ -130,6 +136,9 @@ impl<'a> Sink<'a> for Bags<'_> {
             Kind::Chars => &mut self.chars,
             Kind::Context => &mut self.context,
         };
+        if let Some(row) = wide_row(token.kind, token.hash, self.wide_bits) {
+            self.wide.take(token.kind, row);
+        }
         pile.add(
             table_row(token.kind, token.hash, self.bucket_bits),
             self.table,

@@ -67,10 +67,18 @@ pub(super) fn output(head: &Linear, at: usize, hidden: &[f32; HIDDEN]) -> f32 {
     lanes.iter().sum::<f32>() + bias
 }
 
-/// Probabilities of a head's outputs.
-pub(super) fn softmax(head: &Linear, hidden: &[f32; HIDDEN], out: &mut Vec<f32>) {
+/// The numbers of a request among its input.
+pub(crate) fn numbers(input: &Input) -> &[f32] {
+    input.get(3 * DIM..).unwrap_or(&[])
+}
+
+/// Probabilities of a head's outputs, to whose logits `wide` is added.
+pub(super) fn softmax(head: &Linear, hidden: &[f32; HIDDEN], wide: &[f32], out: &mut Vec<f32>) {
     out.clear();
     out.extend((0..head.rows.len()).map(|at| output(head, at, hidden)));
+    for (logit, more) in out.iter_mut().zip(wide) {
+        *logit += more;
+    }
     let top = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for value in out.iter_mut() {

@@ -2,7 +2,7 @@
 
 use units::{Nanos, ScenarioId, Tokens};
 
-use super::{Gate, Scratch, network};
+use super::{Column, Gate, Scratch, network};
 use crate::candidate::Candidate;
 use crate::decision::{DomainGuess, ScenarioGuess};
 use crate::package::{HIDDEN, Platt};
@@ -132,17 +132,33 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Quality before calibration, as a logit: lookup and head, mixed. For training.
+    /// Quality before calibration, as a logit: the lookup and what was learned, mixed. For training.
     pub fn raw_quality(&self, expert: usize) -> f32 {
         let prior = self.prior(expert);
-        let head = network::output(&self.gate.weights.quality, expert, self.hidden());
-        (1.0 - prior.head) * logit(prior.mean) + prior.head * head
+        let learned = self.learned(Column::Quality, expert);
+        (1.0 - prior.head) * logit(prior.mean) + prior.head * learned
     }
 
-    /// What the lookup table alone says of an expert, and the logit of the head alone. For training.
-    pub fn parts(&self, expert: usize) -> (f32, f32) {
-        let head = network::output(&self.gate.weights.quality, expert, self.hidden());
-        (self.prior(expert).mean, head)
+    /// Mean quality that the lookup table expects of an expert, without what was learned. For training and baselines.
+    pub fn lookup_quality(&self, expert: usize) -> f32 {
+        self.prior(expert).mean
+    }
+
+    /// Share of what was learned in the mixed logit of an expert: 0 at cold start.
+    pub fn learned_share(&self, expert: usize) -> f32 {
+        self.prior(expert).head
+    }
+
+    /// What head and wide part say of an expert, together.
+    pub fn learned(&self, of: Column, expert: usize) -> f32 {
+        let weights = &self.gate.weights;
+        let head = match of {
+            Column::Quality => &weights.quality,
+            Column::Cost => &weights.cost,
+            Column::Latency => &weights.latency,
+        };
+        let wide = self.scratch.wide.expert(&self.gate.manifest, of, expert);
+        network::output(head, expert, self.hidden()) + wide
     }
 
     fn prior(&self, expert: usize) -> super::lookup::Prior {
@@ -160,14 +176,13 @@ impl<'a> Reading<'a> {
             .unwrap_or(Platt::IDENTITY);
         let quality = network::sigmoid(platt.scale * self.raw_quality(at) + platt.shift);
         let (low, high) = interval(quality, self.prior(at).n * (1.0 - self.ood));
-        let weights = &self.gate.weights;
         let entry = self.gate.manifest.experts.get(at);
         let output = entry.filter(|e| e.output_samples > 0).map(|_| {
-            let log = network::output(&weights.cost, at, self.hidden());
+            let log = self.learned(Column::Cost, at);
             Tokens::new(whole(log.clamp(0.0, 14.0).exp_m1()))
         });
         let latency = entry.filter(|e| e.latency_samples > 0).map(|_| {
-            let log = network::output(&weights.latency, at, self.hidden());
+            let log = self.learned(Column::Latency, at);
             Nanos::new(whole(log.clamp(0.0, 28.0).exp()))
         });
         Prediction {

@@ -22,8 +22,14 @@ pub(super) fn manifest(path: &Path, manifest: &Manifest) -> Result<(), GateError
             })
         }
     };
-    rule(manifest.schema == 1, "schema", "must be 1")?;
+    let known = matches!(manifest.schema, 1 | 2);
+    rule(known, "schema", "must be 1 or 2")?;
     let spec = &manifest.features;
+    rule(
+        spec.wide_bits == 0 || (manifest.schema == 2 && (4..=20).contains(&spec.wide_bits)),
+        "features.wide_bits",
+        "must be 0, or 4 to 20 in a package of schema 2",
+    )?;
     rule(
         spec.version == FEATURE_VERSION,
         "features.version",

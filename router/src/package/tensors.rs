@@ -4,9 +4,9 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{HIDDEN, INPUT, Linear, Manifest, Weights};
+use super::{HIDDEN, INPUT, Linear, Manifest, Weights, Wide};
 use crate::error::GateError;
-use crate::features::DIM;
+use crate::features::{DENSE, DIM};
 
 /// Parses and checks the weights a manifest asks for; `path` only names the file in errors.
 pub(super) fn parse(path: &Path, manifest: &Manifest, bytes: &[u8]) -> Result<Weights, GateError> {
@@ -35,6 +35,7 @@ pub(super) fn parse(path: &Path, manifest: &Manifest, bytes: &[u8]) -> Result<We
         quality: reader.linear("quality", experts)?,
         cost: reader.linear("cost", experts)?,
         latency: reader.linear("latency", experts)?,
+        wide: reader.wide(manifest)?,
     })
 }
 
@@ -44,6 +45,13 @@ pub(super) fn serialize(
     manifest: &Manifest,
     weights: &Weights,
 ) -> Result<Vec<u8>, GateError> {
+    if weights.wide.is_some() != (manifest.features.wide_bits > 0) {
+        return Err(GateError::Field {
+            path: path.to_path_buf(),
+            field: "wide.weight".to_owned(),
+            message: "features.wide_bits says otherwise".to_owned(),
+        });
+    }
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     let table = weights
         .embedding
@@ -83,6 +91,15 @@ pub(super) fn serialize(
             head.rows.as_flattened(),
         );
         floats(format!("{name}.bias"), vec![head.bias.len()], &head.bias);
+    }
+    if let Some(wide) = &weights.wide {
+        let columns = wide.scale.len();
+        floats("wide.scale".into(), vec![columns], &wide.scale);
+        let shape = vec![wide.dense.len(), DENSE];
+        floats("wide.dense".into(), shape, wide.dense.as_flattened());
+        let rows = wide.rows.iter().flat_map(|value| value.to_le_bytes());
+        let shape = vec![wide.rows.len() / columns.max(1), columns];
+        parts.push(("wide.weight".into(), Dtype::I8, shape, rows.collect()));
     }
     let failed = |error: safetensors::SafeTensorError| GateError::Form {
         path: path.to_path_buf(),
@@ -148,5 +165,22 @@ impl<'a> Reader<'a> {
             rows: self.rows(&format!("{name}.weight"), outputs)?,
             bias: self.floats(&format!("{name}.bias"), &[outputs])?,
         })
+    }
+
+    fn wide(&self, manifest: &Manifest) -> Result<Option<Wide>, GateError> {
+        if manifest.features.wide_bits == 0 {
+            return Ok(None);
+        }
+        let (rows, columns) = (1 << manifest.features.wide_bits, Wide::columns(manifest));
+        let bytes = self.bytes("wide.weight", Dtype::I8, &[rows, columns])?;
+        let dense = self.floats("wide.dense", &[columns, DENSE])?;
+        Ok(Some(Wide {
+            rows: bytes
+                .iter()
+                .map(|byte| i8::from_le_bytes([*byte]))
+                .collect(),
+            scale: self.floats("wide.scale", &[columns])?,
+            dense: dense.as_chunks::<DENSE>().0.to_vec(),
+        }))
     }
 }

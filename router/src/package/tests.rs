@@ -20,9 +20,10 @@ fn refused(change: impl FnOnce(&mut Package)) -> String {
 
 #[test]
 fn malformed_manifests_are_refused_by_field() {
-    let cases: [Change<Manifest>; 9] = [
-        ("gate.json: schema", |m| m.schema = 2),
+    let cases: [Change<Manifest>; 10] = [
+        ("gate.json: schema", |m| m.schema = 3),
         ("features.version", |m| m.features.version = 9),
+        ("features.wide_bits", |m| m.features.wide_bits = 10),
         ("features.dense", |m| m.features.dense.truncate(3)),
         ("scenarios", |m| m.scenarios.truncate(1)),
         ("experts[0].domain", |m| {
