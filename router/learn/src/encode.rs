@@ -2,7 +2,9 @@
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use router::{DENSE, Kind, RequestView, Role, Sink, Token, Turn, extract, known_bit, table_row};
+use router::{
+    DENSE, Kind, RequestView, Role, Sink, Token, Turn, extract, known_bit, table_row, wide_row,
+};
 use units::TenantId;
 
 /// Bits of the embedding table's size.
@@ -15,22 +17,29 @@ pub const KNOWN_BITS: u32 = 18;
 pub struct Encoded {
     /// Table rows of words and pairs, of characters, of context.
     pub bags: [Vec<u32>; 3],
+    /// Rows of the wide part, each once: of words and pairs, of characters.
+    pub wide: [Vec<u32>; 2],
     /// Bits of its single words in the table of known words.
     pub words: Vec<u32>,
     /// The numbers; the share of known words is set by [`Known::set_share`].
     pub dense: [f32; DENSE],
 }
 
-#[derive(Debug, Default)]
 struct Collect {
     bags: [Vec<u32>; 3],
+    wide: [Vec<u32>; 2],
+    bits: u32,
+    wide_bits: u32,
     words: Vec<u32>,
 }
 
 impl<'a> Sink<'a> for Collect {
     fn token(&mut self, token: Token<'a>) {
         let narrow = |place: usize| u32::try_from(place).unwrap_or(0);
-        let row = narrow(table_row(token.kind, token.hash, BUCKET_BITS));
+        let row = narrow(table_row(token.kind, token.hash, self.bits));
+        if let Some(row) = wide_row(token.kind, token.hash, self.wide_bits) {
+            self.wide[usize::from(token.kind == Kind::Chars)].push(narrow(row));
+        }
         let [words, chars, context] = &mut self.bags;
         match token.kind {
             Kind::Word => {
@@ -53,23 +62,56 @@ impl Encoded {
     }
 }
 
-/// Encodes a text that is asked, after an optional system message.
-pub fn encode(text: &str, system: Option<&str>, tenant: &TenantId) -> Encoded {
-    let turns = [Turn {
-        role: Role::User,
-        text,
-    }];
-    let view = RequestView {
-        system,
-        ..RequestView::of_turns(tenant, &turns)
-    };
-    let mut collect = Collect::default();
-    let outline = extract(&view, &mut collect);
-    Encoded {
-        bags: collect.bags,
-        words: collect.words,
-        dense: outline.dense,
+/// Encodes texts for tables of one size.
+#[derive(Debug, Clone, Copy)]
+pub struct Encoder {
+    bits: u32,
+    wide_bits: u32,
+}
+
+impl Encoder {
+    /// For an embedding table of `2^bits` rows and a wide part of `2^wide_bits`; 0: none.
+    pub fn new(bits: u32, wide_bits: u32) -> Self {
+        Self { bits, wide_bits }
     }
+
+    /// Encodes a text that is asked, after an optional system message.
+    pub fn encode(&self, text: &str, system: Option<&str>) -> Encoded {
+        let turns = [Turn {
+            role: Role::User,
+            text,
+        }];
+        let tenant = tenant();
+        let view = RequestView {
+            system,
+            ..RequestView::of_turns(&tenant, &turns)
+        };
+        let mut collect = Collect {
+            bits: self.bits,
+            wide_bits: self.wide_bits,
+            bags: Default::default(),
+            wide: Default::default(),
+            words: Vec::new(),
+        };
+        let outline = extract(&view, &mut collect);
+        for bag in &mut collect.wide {
+            bag.sort_unstable();
+            bag.dedup();
+        }
+        Encoded {
+            bags: collect.bags,
+            wide: collect.wide,
+            words: collect.words,
+            dense: outline.dense,
+        }
+    }
+}
+
+/// The tenant in whose name texts are read here; the features do not depend on it.
+pub(crate) fn tenant() -> TenantId {
+    #[expect(clippy::expect_used, reason = "the name is one, as a test shows")]
+    let tenant = TenantId::new("trainer").expect("a name");
+    tenant
 }
 
 /// How many training texts hold each word.

@@ -1,26 +1,39 @@
 //! Learns the gate from labelled text and recorded outcomes, and measures it. It must not know libtorch, the gateway,
 //! sockets, or money beyond integers; it reads files, writes files and tells its progress to a [`Watch`].
 //!
-//! [`shipped::fit`] goes down this list: [`corpus`] reads the data sets, [`outcomes`] what the experts did on them,
-//! [`labels`] joins both, [`train`] fits the network on noisy copies ([`noise`]), [`pack`] turns it into a package,
-//! [`tune`] mixes it with the lookup prior and calibrates it, [`measure`] reports it.
+//! Everything starts from an [`OutcomeTable`]: texts, and what each expert did on them. [`sets`] reads one from recorded
+//! outcomes, [`shipped`] makes one from labelled data sets and from the shipped experts' answers. [`fit::fit`] turns a
+//! table into a package: [`parts`] are the network ([`train`], on noisy copies: [`noise`]) and the wide part ([`wide`]),
+//! [`tune`] mixes them with the lookup prior and calibrates, [`pack`] writes it down.
 
-pub mod corpus;
+pub mod baselines;
+pub mod bench;
+pub mod choose;
 pub mod encode;
-pub mod labels;
-pub mod measure;
+mod error;
+pub mod evaluate;
+pub mod fit;
+pub mod folder;
+pub mod join;
+pub mod metrics;
 pub mod network;
 pub mod noise;
-pub mod outcomes;
 pub mod pack;
-pub mod report;
+pub mod parts;
+pub mod score;
+pub mod sets;
 pub mod shipped;
-pub mod sources;
+pub mod stress;
+pub mod summary;
+pub mod table;
 pub mod train;
 pub mod tune;
 mod watch;
+pub mod wide;
 
 #[cfg(test)]
 mod tests;
 
+pub use error::LearnError;
+pub use table::OutcomeTable;
 pub use watch::{Silent, Watch};

@@ -4,8 +4,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use router::{DIM, HIDDEN, INPUT, Linear};
 
-use crate::corpus::{DOMAINS, SCENARIOS};
-use crate::encode::{BUCKET_BITS, Encoded};
+use crate::encode::Encoded;
+use crate::table::{OutcomeTable, Row};
 
 /// Weight of the ranking loss beside the others.
 const RANKING: f32 = 0.3;
@@ -15,9 +15,18 @@ const OUTSIDE: f32 = 3.0;
 /// Probability that labels leave to the other outputs, against overconfidence.
 const SMOOTHING: f32 = 0.02;
 
+/// An error of one in the logarithm of tokens or seconds counts as so much of a wrong answer.
+const USAGE: f32 = 0.1;
+
+/// Heads, in this order: domain, scenario, outside, quality, cost, latency.
+pub const HEADS: usize = 6;
+
+/// Place of the quality among the heads.
+pub const QUALITY: usize = 3;
+
 /// What a text should come out as.
-#[derive(Debug, Clone)]
-pub struct Target<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
     /// Its domain.
     pub domain: Option<usize>,
     /// Its scenario.
@@ -25,7 +34,73 @@ pub struct Target<'a> {
     /// Of no expert's kind.
     pub outside: bool,
     /// Quality of each expert.
-    pub quality: &'a [Option<f32>],
+    pub quality: Vec<Option<f32>>,
+    /// `ln(1 + output tokens)` of each expert.
+    pub output: Vec<Option<f32>>,
+    /// `ln(latency in ns)` of each expert.
+    pub latency: Vec<Option<f32>>,
+}
+
+impl Target {
+    /// The labels of a row.
+    pub fn of(row: &Row) -> Self {
+        let outcomes = || row.outcomes.iter();
+        Self {
+            domain: row.domain,
+            scenario: row.scenario,
+            outside: row.outside,
+            quality: outcomes().map(|outcome| outcome.quality).collect(),
+            output: outcomes()
+                .map(|outcome| outcome.output.map(log_tokens))
+                .collect(),
+            latency: outcomes()
+                .map(|outcome| outcome.latency.map(|time| log(time.get().max(1))))
+                .collect(),
+        }
+    }
+}
+
+/// `ln(1 + tokens)`.
+pub fn log_tokens(tokens: units::Tokens) -> f32 {
+    log(tokens.get().saturating_add(1))
+}
+
+/// The natural logarithm of a count of at least 1.
+fn log(count: u64) -> f32 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a logarithm needs no exact count"
+    )]
+    let log = (count as f64).ln() as f32;
+    log
+}
+
+/// How many outputs the heads have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Domains.
+    pub domains: usize,
+    /// Scenarios.
+    pub scenarios: usize,
+    /// Experts.
+    pub experts: usize,
+}
+
+impl Shape {
+    /// What a table needs; a gate has one scenario at least, `unassigned`.
+    pub fn of(table: &OutcomeTable) -> Self {
+        Self {
+            domains: table.domains.len(),
+            scenarios: table.scenarios.len().max(1),
+            experts: table.experts.len(),
+        }
+    }
+
+    fn outputs(self) -> [usize; HEADS] {
+        let experts = self.experts;
+        [self.domains, self.scenarios, 1, experts, experts, experts]
+    }
 }
 
 /// The parameters.
@@ -44,18 +119,17 @@ pub struct Dense {
     pub input: Vec<[f32; HIDDEN]>,
     /// Its bias.
     pub bias: [f32; HIDDEN],
-    /// Heads: domain, scenario, outside, quality.
-    pub heads: [Linear; 4],
+    /// Heads: domain, scenario, outside, quality, cost, latency.
+    pub heads: [Linear; HEADS],
 }
 
 impl Dense {
     /// All zero.
-    pub fn zeros(experts: usize) -> Self {
-        let outputs = [DOMAINS.len(), SCENARIOS.len(), 1, experts];
+    pub fn zeros(shape: Shape) -> Self {
         Self {
             input: vec![[0.0; HIDDEN]; INPUT],
             bias: [0.0; HIDDEN],
-            heads: outputs.map(Linear::zeros),
+            heads: shape.outputs().map(Linear::zeros),
         }
     }
 
@@ -76,22 +150,22 @@ impl Dense {
 pub struct Pass {
     input: [f32; INPUT],
     hidden: [f32; HIDDEN],
-    /// Logits of the four heads.
-    pub logits: [Vec<f32>; 4],
+    /// Outputs of the heads.
+    pub logits: [Vec<f32>; HEADS],
 }
 
 /// Sums of losses by head, with their counts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Loss {
-    /// Domain, scenario, outside, quality.
-    pub sums: [f64; 4],
-    /// Texts (for quality: labels) behind each.
-    pub counts: [f64; 4],
+    /// By head.
+    pub sums: [f64; HEADS],
+    /// Texts (for heads of experts: labels) behind each.
+    pub counts: [f64; HEADS],
 }
 
 impl Loss {
     /// The mean loss of each head.
-    pub fn means(&self) -> [f64; 4] {
+    pub fn means(&self) -> [f64; HEADS] {
         std::array::from_fn(|at| self.sums[at] / f64::max(self.counts[at], 1.0))
     }
 
@@ -102,9 +176,9 @@ impl Loss {
 }
 
 impl Network {
-    /// A fresh network.
-    pub fn new(experts: usize, rng: &mut StdRng) -> Self {
-        let mut dense = Dense::zeros(experts);
+    /// A fresh network with a table of `2^bits` rows.
+    pub fn new(shape: Shape, bits: u32, rng: &mut StdRng) -> Self {
+        let mut dense = Dense::zeros(shape);
         for value in dense.input.as_flattened_mut() {
             *value = rng.random_range(-0.2..0.2);
         }
@@ -114,8 +188,23 @@ impl Network {
             }
         }
         Self {
-            table: vec![[0.0; DIM]; 1 << BUCKET_BITS],
+            table: vec![[0.0; DIM]; 1 << bits],
             dense,
+        }
+    }
+
+    /// Sets the biases of cost and latency to the mean labels, from which the fit starts.
+    pub fn start_from(&mut self, targets: &[Target]) {
+        type Labels = fn(&Target) -> &[Option<f32>];
+        let usage: [Labels; 2] = [|target| &target.output, |target| &target.latency];
+        for (head, labels) in self.dense.heads.iter_mut().skip(4).zip(usage) {
+            for (at, bias) in head.bias.iter_mut().enumerate() {
+                let known = targets
+                    .iter()
+                    .filter_map(|t| labels(t).get(at).copied().flatten());
+                let (sum, n) = known.fold((0.0, 0.0), |(sum, n), label| (sum + label, n + 1.0_f32));
+                *bias = sum / n.max(1.0);
+            }
         }
     }
 
@@ -156,7 +245,7 @@ impl Network {
     pub fn backward(
         &self,
         pass: &Pass,
-        slopes: &[Vec<f32>; 4],
+        slopes: &[Vec<f32>; HEADS],
         gradients: &mut Dense,
     ) -> [[f32; DIM]; 3] {
         let mut hidden = [0.0; HIDDEN];
@@ -221,8 +310,8 @@ fn head_logits(head: &Linear, hidden: &[f32; HIDDEN]) -> Vec<f32> {
 
 /// The losses of one text, and their slopes by the logits. Quality: binary cross-entropy, and a ranking loss over pairs
 /// of experts of which one is better, against collapse onto one expert.
-pub fn losses(pass: &Pass, target: &Target<'_>, loss: &mut Loss) -> [Vec<f32>; 4] {
-    let [domain, scenario, outside, quality] = &pass.logits;
+pub fn losses(pass: &Pass, target: &Target, loss: &mut Loss) -> [Vec<f32>; HEADS] {
+    let [domain, scenario, outside, quality, cost, latency] = &pass.logits;
     let mut slopes = pass.logits.clone().map(|logits| vec![0.0; logits.len()]);
     for (at, (logits, label)) in [(domain, target.domain), (scenario, target.scenario)]
         .into_iter()
@@ -243,18 +332,28 @@ pub fn losses(pass: &Pass, target: &Target<'_>, loss: &mut Loss) -> [Vec<f32>; 4
         loss.counts[2] += f64::from(weight);
         slopes[2][0] = (sigmoid(*logit) - label.clamp(SMOOTHING, 1.0 - SMOOTHING)) * weight;
     }
-    for (at, (logit, label)) in quality.iter().zip(target.quality).enumerate() {
+    for (at, (logit, label)) in quality.iter().zip(&target.quality).enumerate() {
         let Some(label) = label else { continue };
         loss.sums[3] += f64::from(binary(*logit, *label));
         loss.counts[3] += 1.0;
         slopes[3][at] += sigmoid(*logit) - label;
-        for (other, (rival, worse)) in quality.iter().zip(target.quality).enumerate() {
+        for (other, (rival, worse)) in quality.iter().zip(&target.quality).enumerate() {
             let Some(gap) = worse.map(|worse| label - worse).filter(|gap| *gap > 0.0) else {
                 continue;
             };
             let slope = RANKING * gap * (1.0 - sigmoid(logit - rival));
             slopes[3][at] -= slope;
             slopes[3][other] += slope;
+        }
+    }
+    for (at, logits, labels) in [(4, cost, &target.output), (5, latency, &target.latency)] {
+        for (output, (logit, label)) in logits.iter().zip(labels).enumerate() {
+            let Some(label) = label else { continue };
+            let error = logit - label;
+            loss.sums[at] += f64::from(0.5 * USAGE * error * error);
+            loss.counts[at] += 1.0;
+            // Far errors, as at the start, pull no harder than near ones.
+            slopes[at][output] = USAGE * error.clamp(-2.0, 2.0);
         }
     }
     slopes

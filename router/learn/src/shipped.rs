@@ -1,13 +1,28 @@
 //! The gate that is shipped: fitted to the demo's data sets and to what the shipped experts did on their dev rows.
 
-use std::path::{Path, PathBuf};
+pub mod corpus;
+pub mod labels;
+pub mod measure;
+pub mod outcomes;
+pub mod report;
+pub mod sources;
 
-use anyhow::{Context, Result};
-use router::Package;
+use std::path::PathBuf;
 
-use crate::measure::{Figures, Quantiles};
-use crate::report::Report;
-use crate::{Watch, corpus, labels, measure, outcomes, pack, train, tune};
+use anyhow::{Result, bail};
+use router::Gate;
+
+use crate::encode::BUCKET_BITS;
+use crate::evaluate::Quantiles;
+use crate::fit::{FitOptions, Fitted};
+use crate::parts::PartOptions;
+use crate::table::{Fold, OutcomeTable};
+use crate::train::{NetworkOptions, Stop};
+use crate::{Watch, fit};
+use corpus::Corpus;
+use labels::Labelled;
+use measure::Figures;
+use report::Report;
 
 /// The labelled prompts that come with this crate.
 pub const SUPPLEMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/gate-supplement.jsonl");
@@ -39,42 +54,75 @@ pub fn fit(options: &Options, watch: &dyn Watch) -> Result<(Figures, Quantiles)>
     let experts = labels::experts(options.experts.as_deref())?;
     let outcomes = outcomes::read(&options.outcomes, &experts)?;
     let labelled = labels::join(&mut corpus, &experts, &outcomes);
-    let trained = train::fit(&corpus, experts.len(), options, watch)?;
-    let mut package = pack::package(&trained, &corpus, &experts, &labelled, options);
-    tune::tune(&mut package, &corpus, watch)?;
+    let mut table = corpus.table(&experts, &outcomes)?;
+    table.sources.extend(labelled.sources());
+    let fitted = learn(&corpus, &table, &labelled, options, watch)?;
+    let mut package = fitted.package;
     let figures = measure::measure(&package, &corpus, options.seed)?;
-    pack::record(&mut package, &figures)?;
+    let serde_json::Value::Object(map) = serde_json::to_value(&figures)? else {
+        bail!("figures are no object");
+    };
+    package.manifest.metrics = map;
     let time = measure::latency(&package, &corpus)?;
-    let report = Report::new(&package, &corpus, &trained, &figures, time);
-    write(&package, &report, &options.out)?;
+    let report = Report::new(&package, &corpus, &fitted.curve, &figures, time);
+    let mut text = serde_json::to_string_pretty(&report)?;
+    text.push('\n');
+    crate::folder::write(&package, &[("report.json", text.as_bytes())], &options.out)?;
     Ok((figures, time))
 }
 
-/// Writes the package and the report into a folder beside `out` and renames it, so that none is ever half there.
-fn write(package: &Package, report: &Report<'_>, out: &Path) -> Result<()> {
-    let name = out
-        .file_name()
-        .context("the folder to write into has no name")?
-        .to_string_lossy();
-    let fresh = out.with_file_name(format!(".{name}.new"));
-    let old = out.with_file_name(format!(".{name}.old"));
-    for stale in [&fresh, &old] {
-        if stale.exists() {
-            std::fs::remove_dir_all(stale).with_context(|| stale.display().to_string())?;
+/// The fit itself: the network alone, which the many labels without an outcome suit, and the threshold of what is
+/// outside.
+pub fn learn(
+    corpus: &Corpus,
+    table: &OutcomeTable,
+    labelled: &Labelled,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Fitted> {
+    let fit_options = FitOptions {
+        name: "demo".to_owned(),
+        version: options.version.clone(),
+        labels: labelled.origin.clone(),
+        parts: PartOptions {
+            network: NetworkOptions {
+                bits: BUCKET_BITS,
+                epochs: options.epochs,
+                seed: options.seed,
+                stop: Stop::All,
+            },
+            wide: None,
+        },
+        folds: 0,
+        tune_fold: true,
+    };
+    let mut fitted = fit::fit(table, &fit_options, watch)?;
+    let gate = Gate::from_package(&fitted.package)?;
+    fitted.package.manifest.ood_threshold = threshold(&gate, corpus)?;
+    Ok(fitted)
+}
+
+/// Share of inside texts that may be taken for outside ones.
+const FALSE_ALARMS: f32 = 0.015;
+/// Texts of tomorrow differ more from those of training than the tune fold does: a lower threshold would turn many away.
+const LEAST_THRESHOLD: f32 = 0.3;
+
+/// The probability above which `FALSE_ALARMS` of the inside texts lie, at most where the outside ones are best parted.
+fn threshold(gate: &Gate, corpus: &Corpus) -> Result<f32> {
+    let mut inside = Vec::new();
+    measure::each_reading(gate, corpus, Fold::Tune, |row, reading| {
+        if !row.outside {
+            inside.push(reading.out_of_distribution());
         }
-    }
-    std::fs::create_dir_all(&fresh).with_context(|| fresh.display().to_string())?;
-    package.write(&fresh)?;
-    let path = fresh.join("report.json");
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
-    if out.exists() {
-        std::fs::rename(out, &old).with_context(|| out.display().to_string())?;
-    }
-    std::fs::rename(&fresh, out).with_context(|| out.display().to_string())?;
-    if old.exists() {
-        std::fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
-    }
-    Ok(())
+    })?;
+    inside.sort_by(f32::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place in a list"
+    )]
+    let place = (inside.len() as f32 * (1.0 - FALSE_ALARMS)) as usize;
+    let found = inside.get(place).copied().unwrap_or(0.5);
+    Ok(found.clamp(LEAST_THRESHOLD, 0.95))
 }

@@ -7,14 +7,16 @@ use rand::rngs::StdRng;
 use router::{Gate, Platt, RequestView, Role, Scratch, Turn};
 use units::TenantId;
 
-use crate::corpus::{Corpus, DOMAINS, Fold, ReadSource, Row};
-use crate::encode::encode;
-use crate::measure::{auroc, ece};
-use crate::network::{Dense, Network};
-use crate::shipped::Options;
-use crate::sources::SOURCES;
+use crate::encode::{BUCKET_BITS, Encoder};
+use crate::network::{Dense, Network, Shape};
+use crate::shipped::corpus::{Corpus, DOMAINS, ReadSource, Row};
+use crate::shipped::sources::{self, SOURCES};
+use crate::shipped::{Options, labels, measure, outcomes};
+use crate::table::Fold;
 use crate::tune::{Point, fit};
-use crate::{Silent, labels, measure, noise, outcomes, pack, train, tune};
+use crate::{Silent, noise, shipped};
+
+mod outcomes_of_two_kinds;
 
 const SEED: u64 = 11;
 
@@ -81,10 +83,12 @@ fn fitted() -> router::Package {
     let mut corpus = corpus();
     let experts = labels::experts(None).unwrap();
     let labelled = labels::join(&mut corpus, &experts, &outcomes::Outcomes::default());
-    let trained = train::fit(&corpus, experts.len(), &args(), &Silent).unwrap();
-    assert!(trained.curve.last().unwrap().tune < trained.curve.first().unwrap().tune);
-    let mut package = pack::package(&trained, &corpus, &experts, &labelled, &args());
-    tune::tune(&mut package, &corpus, &Silent).unwrap();
+    let table = corpus
+        .table(&experts, &outcomes::Outcomes::default())
+        .unwrap();
+    let fitted = shipped::learn(&corpus, &table, &labelled, &args(), &Silent).unwrap();
+    assert!(fitted.curve.last().unwrap().tune < fitted.curve.first().unwrap().tune);
+    let package = fitted.package;
     let figures = measure::measure(&package, &corpus, SEED).unwrap();
     assert!(figures.domain_accuracy > 0.95, "{figures:?}");
     assert!(figures.quality_ece < 0.1, "{figures:?}");
@@ -112,9 +116,14 @@ fn a_small_gate_learns_and_the_same_seed_gives_the_same_weights() {
 #[test]
 fn backward_agrees_with_differences() {
     let rng = &mut StdRng::seed_from_u64(SEED);
-    let tenant = TenantId::new("trainer").unwrap();
-    let text = encode("pay the 3 invoices by card", Some("be brief"), &tenant);
-    let mut network = Network::new(4, rng);
+    let shape = Shape {
+        domains: 4,
+        scenarios: 7,
+        experts: 4,
+    };
+    let encoder = Encoder::new(BUCKET_BITS, 0);
+    let text = encoder.encode("pay the 3 invoices by card", Some("be brief"));
+    let mut network = Network::new(shape, BUCKET_BITS, rng);
     for (at, value) in network.table.as_flattened_mut().iter_mut().enumerate() {
         *value = if at % 3 == 0 { 0.1 } else { -0.05 };
     }
@@ -130,7 +139,7 @@ fn backward_agrees_with_differences() {
             .map(|(logit, slope)| f64::from(*logit) * f64::from(*slope))
             .sum()
     };
-    let mut gradients = Dense::zeros(4);
+    let mut gradients = Dense::zeros(shape);
     let bags = network.backward(&network.forward(&text), &slopes, &mut gradients);
     let step = 1e-2;
     let expected: Vec<f32> = gradients.numbers().map(|number| *number).collect();
@@ -211,7 +220,7 @@ fn bad_outcomes_are_named_by_file_and_line() {
 #[test]
 fn bad_data_is_named_by_file() {
     let (source, path) = (&SOURCES[0], Path::new("banking77/train.csv"));
-    let drafts = |bytes: &[u8]| crate::sources::drafts(source, path, bytes);
+    let drafts = |bytes: &[u8]| sources::drafts(source, path, bytes);
     let error = format!("{:#}", drafts(b"split,label\ntrain,a\n").unwrap_err());
     assert!(
         error.contains("banking77/train.csv") && error.contains("text"),
@@ -233,7 +242,7 @@ fn the_supplement_is_whole() {
         .find(|source| source.name == "supplement")
         .unwrap();
     let bytes = std::fs::read(path).unwrap();
-    let rows = crate::sources::drafts(source, path, &bytes).unwrap();
+    let rows = sources::drafts(source, path, &bytes).unwrap();
     for (domain, name) in DOMAINS.iter().enumerate() {
         let foreign = rows
             .iter()
@@ -277,16 +286,6 @@ fn platt_scaling_recovers_a_known_distortion() {
         })
         .collect();
     assert!(fit(&upside_down, None).scale > 0.0, "order is never turned");
-}
-
-#[test]
-fn scores_are_as_defined() {
-    assert_eq!(auroc(&[0.9, 0.8], &[0.1, 0.2]), 1.0);
-    assert_eq!(auroc(&[0.5], &[0.5]), 0.5);
-    assert_eq!(auroc(&[0.1, 0.9], &[0.5]), 0.5);
-    assert!(ece(&[(0.8, 1.0), (0.8, 1.0), (0.8, 1.0), (0.8, 1.0), (0.8, 0.0)]) < 1e-6);
-    assert!((ece(&[(0.9, 0.0), (0.9, 1.0)]) - 0.4).abs() < 1e-6);
-    assert_eq!(ece(&[]), 0.0);
 }
 
 #[test]

@@ -1,19 +1,16 @@
 //! Fits the network: AdaGrad for the table's rows, Adam for the rest, noisy copies, early stop on the tune fold.
 
-use anyhow::{Result, bail};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use router::DIM;
 use serde::Serialize;
-use units::TenantId;
 
-use crate::Watch;
-use crate::corpus::{Corpus, Fold, Row};
-use crate::encode::{Encoded, Known, encode};
-use crate::network::{Dense, Loss, Network, Target, factor, losses, place};
+use crate::encode::{Encoded, Encoder, Known};
+use crate::network::{Dense, Loss, Network, QUALITY, Shape, Target, factor, losses, place};
 use crate::noise;
-use crate::shipped::Options;
+use crate::table::{Fold, OutcomeTable, Row, group};
+use crate::{LearnError, Watch};
 
 const BATCH: usize = 16;
 const TABLE_RATE: f32 = 0.08;
@@ -24,11 +21,6 @@ const DROPOUT: f64 = 0.3;
 const DENSE_RATE: f32 = 0.002;
 /// Passes without a better tune loss before training stops.
 const PATIENCE: u32 = 4;
-/// A row with an observed outcome is drawn so many times in one pass.
-const OBSERVED_TIMES: usize = 2;
-/// An outside row of a source that has mostly inside rows, likewise.
-const OUTSIDE_TIMES: usize = 4;
-
 /// A fitted network.
 #[derive(Debug)]
 pub struct Trained {
@@ -53,41 +45,77 @@ pub struct Point {
     pub tune: f64,
 }
 
-/// Fits the network to a labelled corpus.
-pub fn fit(corpus: &Corpus, experts: usize, args: &Options, watch: &dyn Watch) -> Result<Trained> {
-    let tenant = TenantId::new("trainer")?;
-    let rng = &mut StdRng::seed_from_u64(args.seed);
-    let train: Vec<&Row> = corpus.fold(Fold::Train).collect();
+/// How the network is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkOptions {
+    /// The embedding table has `2^bits` rows.
+    pub bits: u32,
+    /// Passes over the rows at most; fitting stops early when the tune fold no longer improves.
+    pub epochs: u32,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// What stops the passes.
+    pub stop: Stop,
+}
+
+/// Which loss on unseen rows must still fall for the passes to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Of all heads together.
+    All,
+    /// Of the quality, which few noisy labels overfit long before the domains are learned.
+    Quality,
+}
+
+/// Fits the network to the train fold, with early stop on the tune fold, or on a part of the train fold where that is
+/// empty.
+pub fn fit(
+    table: &OutcomeTable,
+    options: &NetworkOptions,
+    watch: &dyn Watch,
+) -> Result<Trained, LearnError> {
+    let shape = Shape::of(table);
+    let rng = &mut StdRng::seed_from_u64(options.seed);
+    let (train, tune) = folds(table);
+    if train.is_empty() || tune.is_empty() {
+        return Err(LearnError::unfit(&table.name, "too few rows to learn from"));
+    }
+    let encoder = Encoder::new(options.bits, 0);
     let plain: Vec<Encoded> = train
         .iter()
-        .map(|row| encode(&row.text, None, &tenant))
+        .map(|row| encoder.encode(&row.text, None))
         .collect();
     let known = Known::count(plain.iter());
-    let tune: Vec<(Encoded, &Row)> = corpus
-        .fold(Fold::Tune)
+    let targets: Vec<Target> = train.iter().map(|row| Target::of(row)).collect();
+    let tune: Vec<(Encoded, Target)> = tune
+        .iter()
         .map(|row| {
-            let mut text = encode(&row.text, None, &tenant);
+            let mut text = encoder.encode(&row.text, None);
             known.set_share(&mut text, 0);
-            (text, row)
+            (text, Target::of(row))
         })
         .collect();
-    let mut fitter = Fitter::new(Network::new(experts, rng), experts);
+    let mut network = Network::new(shape, options.bits, rng);
+    network.start_from(&targets);
+    let mut fitter = Fitter::new(network, shape);
     let mut average = Average::default();
     let mut best: Option<(f64, Network)> = None;
     let (mut curve, mut stale) = (Vec::new(), 0);
-    for epoch in 1..=args.epochs {
-        let order = draw(corpus, &train, rng);
-        watch.begin(&format!("pass {epoch}/{}", args.epochs), order.len());
-        fitter.rate = decay(epoch, args.epochs);
+    for epoch in 1..=options.epochs {
+        let order = draw(table, &train, rng);
+        watch.begin(&format!("pass {epoch}/{}", options.epochs), order.len());
+        fitter.rate = decay(epoch, options.epochs);
         let mut loss = Loss::default();
         for batch in order.chunks(BATCH) {
             for at in batch {
-                let Some(row) = train.get(*at) else { continue };
+                let Some((row, target)) = train.get(*at).zip(targets.get(*at)) else {
+                    continue;
+                };
                 let copy = noise::copy(&row.text, rng);
-                let mut text = encode(&copy, noise::system(rng), &tenant);
+                let mut text = encoder.encode(&copy, noise::system(rng));
                 known.set_share(&mut text, 1);
                 text.thin(DROPOUT, rng);
-                fitter.add(&text, &target(row), &mut loss);
+                fitter.add(&text, target, &mut loss);
             }
             fitter.step();
             watch.advance(batch.len());
@@ -95,19 +123,23 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &Options, watch: &dyn Watch) -
         watch.end();
         let network = average.add(&fitter.network);
         let heads = evaluate(network, &tune);
-        let tuned = heads.total();
+        let tuned = match options.stop {
+            Stop::All => heads.total(),
+            Stop::Quality => heads.means()[QUALITY],
+        };
         if !(loss.total().is_finite() && tuned.is_finite()) {
-            bail!("the loss is no number after pass {epoch}: nothing was written");
+            let message = format!("the loss is no number after pass {epoch}: nothing was written");
+            return Err(LearnError::unfit(&table.name, message));
         }
-        let [domain, scenario, outside, quality] = heads.means();
         curve.push(Point {
             epoch,
             train: loss.total(),
             tune: tuned,
         });
+        let [domain, scenario, outside, quality, cost, latency] = heads.means();
         watch.say(&format!(
-            "pass {epoch}: train loss {:.4}, tune loss {tuned:.4} = domain {domain:.4} + scenario {scenario:.4} \
-             + outside {outside:.4} + quality {quality:.4}",
+            "pass {epoch}: train loss {:.4}, tune loss {tuned:.4}: domain {domain:.4} + scenario {scenario:.4} \
+             + outside {outside:.4} + quality {quality:.4} + cost {cost:.4} + latency {latency:.4}",
             loss.total(),
         ));
         if best.as_ref().is_none_or(|(least, _)| tuned < *least) {
@@ -121,7 +153,10 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &Options, watch: &dyn Watch) -
         }
     }
     let Some((_, network)) = best else {
-        bail!("--epochs must be at least 1");
+        return Err(LearnError::unfit(
+            &table.name,
+            "at least one pass is needed",
+        ));
     };
     Ok(Trained {
         network,
@@ -131,26 +166,20 @@ pub fn fit(corpus: &Corpus, experts: usize, args: &Options, watch: &dyn Watch) -
     })
 }
 
-fn target(row: &Row) -> Target<'_> {
-    let Row {
-        domain,
-        scenario,
-        outside,
-        quality,
-        ..
-    } = row;
-    Target {
-        domain: *domain,
-        scenario: *scenario,
-        outside: *outside,
-        quality,
+/// The rows to learn from and those to stop by: the tune fold, or a tenth of the train fold where there is none.
+fn folds(table: &OutcomeTable) -> (Vec<&Row>, Vec<&Row>) {
+    let tune: Vec<&Row> = table.fold(Fold::Tune).collect();
+    let train = table.fold(Fold::Train);
+    if tune.is_empty() {
+        return train.partition(|row| group(&row.text) % 10 != 3);
     }
+    (train.collect(), tune)
 }
 
-fn evaluate(network: &Network, rows: &[(Encoded, &Row)]) -> Loss {
+fn evaluate(network: &Network, rows: &[(Encoded, Target)]) -> Loss {
     let mut loss = Loss::default();
-    for (text, row) in rows {
-        losses(&network.forward(text), &target(row), &mut loss);
+    for (text, target) in rows {
+        losses(&network.forward(text), target, &mut loss);
     }
     loss
 }
@@ -181,21 +210,24 @@ impl Average {
 }
 
 /// The rows of one pass: of each source at most its cap, rare kinds more than once, in random order.
-fn draw(corpus: &Corpus, train: &[&Row], rng: &mut StdRng) -> Vec<usize> {
-    let mut by_source: Vec<Vec<usize>> = vec![Vec::new(); corpus.sources.len()];
+fn draw(table: &OutcomeTable, train: &[&Row], rng: &mut StdRng) -> Vec<usize> {
+    let mut by_source: Vec<Vec<usize>> = vec![Vec::new(); table.sources.len().max(1)];
     let mut order = Vec::new();
     for (at, row) in train.iter().enumerate() {
-        if row.observed.contains(&true) {
-            order.extend(std::iter::repeat_n(at, OBSERVED_TIMES));
-        } else if row.outside && row.task.is_some() || row.foreign {
-            order.extend(std::iter::repeat_n(at, OUTSIDE_TIMES));
+        if row.times > 1 {
+            order.extend(std::iter::repeat_n(at, row.times));
         } else if let Some(list) = by_source.get_mut(row.source) {
             list.push(at);
         }
     }
-    for (list, read) in by_source.iter_mut().zip(&corpus.sources) {
+    for (at, list) in by_source.iter_mut().enumerate() {
         list.shuffle(rng);
-        list.truncate(read.source.cap);
+        list.truncate(
+            table
+                .sources
+                .get(at)
+                .map_or(usize::MAX, |source| source.cap),
+        );
         order.append(list);
     }
     order.shuffle(rng);
@@ -223,8 +255,8 @@ struct Fitter {
 }
 
 impl Fitter {
-    fn new(network: Network, experts: usize) -> Self {
-        let zeros = || Dense::zeros(experts);
+    fn new(network: Network, shape: Shape) -> Self {
+        let zeros = || Dense::zeros(shape);
         Self {
             table_squares: vec![0.0; network.table.len()],
             network,
@@ -238,7 +270,7 @@ impl Fitter {
     }
 
     /// One text: gathers the dense gradients, moves the table's rows at once.
-    fn add(&mut self, text: &Encoded, target: &Target<'_>, loss: &mut Loss) {
+    fn add(&mut self, text: &Encoded, target: &Target, loss: &mut Loss) {
         let pass = self.network.forward(text);
         let slopes = losses(&pass, target, loss);
         let bags = self.network.backward(&pass, &slopes, &mut self.gradients);

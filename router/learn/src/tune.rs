@@ -1,20 +1,20 @@
-//! On the tune fold: the out-of-distribution threshold, the weight of the head against the lookup prior, and calibration
-//! by domain, shrunk to the whole.
+//! Mixing and calibration, on rows that the parts behind a prediction have not seen: the shares of the parts, the weight
+//! of what was learned against the lookup prior, and Platt scaling by domain, shrunk to the whole.
 
-use anyhow::Result;
-use router::{Gate, Package, Platt, RequestView, Role, Scratch, Turn};
-use units::TenantId;
+use router::{Calibration, Platt};
 
-use crate::Watch;
-use crate::corpus::{Corpus, DOMAINS, Fold, Row};
+use crate::fit::{Held, Round, Unseen};
 use crate::network::{binary, sigmoid};
+use crate::pack::{Mix, STRENGTH};
+use crate::parts::mixed;
+use crate::table::OutcomeTable;
 
-/// Share of inside texts that may be taken for outside ones.
-const FALSE_ALARMS: f32 = 0.015;
-/// Texts of tomorrow differ more from those of training than the tune fold does: a lower threshold would turn many away.
-const LEAST_THRESHOLD: f32 = 0.3;
-/// Weights of the head that are tried.
-const HEAD_WEIGHTS: [f32; 6] = [0.0, 0.25, 0.5, 0.75, 0.9, 1.0];
+/// Shares of the wide part that are tried.
+const SHARES: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+/// Weights of what was learned that are tried.
+const LEARNED: [f32; 8] = [0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0];
+/// Factors of the domains' logits that are tried.
+const SHARPNESS: [f32; 7] = [0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0];
 /// Labels that the whole counts as, in the calibration of a domain.
 const WHOLE: f32 = 50.0;
 
@@ -29,106 +29,190 @@ pub struct Point {
     pub label: f32,
 }
 
-/// Tunes a package in place.
-pub fn tune(package: &mut Package, corpus: &Corpus, watch: &dyn Watch) -> Result<()> {
-    package.manifest.ood_threshold = threshold(&Gate::from_package(package)?, corpus)?;
-    let mut best = (f32::INFINITY, 0.0, Vec::new());
-    for weight in HEAD_WEIGHTS {
-        package.manifest.prior.head_weight = weight;
-        let points = points(&Gate::from_package(package)?, corpus, Fold::Tune)?;
-        let platt = fit(&points, None);
-        let loss = mean_loss(&points, platt);
-        watch.say(&format!("head weight {weight:.2}: log loss {loss:.4}"));
-        if loss < best.0 {
-            best = (loss, weight, points);
+fn all(rounds: &[Round]) -> impl Iterator<Item = &Unseen> {
+    rounds.iter().flat_map(|round| &round.unseen)
+}
+
+/// Chooses share and sharpness of the domains by the log loss of the true ones.
+pub(crate) fn domains(mix: &mut Mix, rounds: &[Round], table: &OutcomeTable) {
+    let mut best = f64::INFINITY;
+    for share in SHARES {
+        for sharpness in SHARPNESS {
+            let mut loss = 0.0_f64;
+            for unseen in all(rounds) {
+                let label = table.rows.get(unseen.row).and_then(|row| row.domain);
+                let Some(label) = label else { continue };
+                let logits = (0..table.domains.len())
+                    .map(|at| sharpness * mixed(&unseen.said.domain, share, at));
+                loss += f64::from(softmax_loss(&logits.collect::<Vec<_>>(), label));
+            }
+            if loss < best {
+                (best, mix.domain, mix.sharpness) = (loss, share, sharpness);
+            }
         }
     }
-    let (_, weight, points) = best;
-    package.manifest.prior.head_weight = weight;
-    let global = fit(&points, None);
-    package.manifest.calibration.global = global;
-    for (at, name) in DOMAINS.iter().enumerate() {
-        let own: Vec<Point> = points.iter().filter(|p| p.domain == at).copied().collect();
-        let platt = fit(&own, Some(global));
-        package
-            .manifest
-            .calibration
-            .domains
-            .insert((*name).to_owned(), platt);
-    }
-    Ok(())
 }
 
-/// Reads each row of a fold with the gate and hands over the reading.
-pub fn each_reading(
-    gate: &Gate,
-    corpus: &Corpus,
-    fold: Fold,
-    mut take: impl FnMut(&Row, &router::Reading<'_>),
-) -> Result<()> {
-    let tenant = TenantId::new("trainer")?;
-    let mut scratch = Scratch::new();
-    for row in corpus.fold(fold) {
-        let turns = [Turn {
-            role: Role::User,
-            text: &row.text,
-        }];
-        let view = RequestView::of_turns(&tenant, &turns);
-        take(row, &gate.read(&view, &mut scratch));
-    }
-    Ok(())
+fn softmax_loss(logits: &[f32], label: usize) -> f32 {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - top).exp()).sum();
+    sum.ln() + top - logits.get(label).copied().unwrap_or(0.0)
 }
 
-/// Is a label evidence of what an expert does? An outcome is, and so is the 0 on another expert's task. What was assumed
-/// is none; on rows of tasks it stands in until there are outcomes.
-pub fn is_evidence(row: &Row, observed: bool, label: Option<f32>) -> bool {
-    observed || (row.task.is_some() && label.is_some())
-}
-
-/// Every label of a fold with the gate's logit before calibration.
-pub fn points(gate: &Gate, corpus: &Corpus, fold: Fold) -> Result<Vec<Point>> {
-    let mut points = Vec::new();
-    each_reading(gate, corpus, fold, |row, reading| {
-        let name = reading.domain().name;
-        let domain = DOMAINS
-            .iter()
-            .position(|known| **known == *name)
-            .unwrap_or(0);
-        for ((expert, label), seen) in row.quality.iter().enumerate().zip(&row.observed) {
-            if !is_evidence(row, *seen, *label) {
-                continue;
+/// Chooses share and weight of the quality by the log loss after calibration; returns the calibration.
+pub(crate) fn quality(
+    mix: &mut Mix,
+    rounds: &[Round],
+    table: &OutcomeTable,
+    wide: bool,
+) -> Calibration {
+    let mut best = (f32::INFINITY, Vec::new());
+    for share in SHARES.into_iter().filter(|share| wide || *share == 0.0) {
+        for learned in LEARNED {
+            let tried = Mix {
+                quality: share,
+                learned,
+                ..mix.clone()
+            };
+            let points = points(&tried, rounds, table);
+            let loss = mean_loss(&points, fit(&points, None));
+            if loss < best.0 {
+                best = (loss, points);
+                (mix.quality, mix.learned) = (share, learned);
             }
-            if let Some(label) = *label {
-                let logit = reading.raw_quality(expert);
+        }
+    }
+    let points = best.1;
+    let global = fit(&points, None);
+    let own = table.domains.iter().enumerate().map(|(at, name)| {
+        let own: Vec<Point> = points.iter().filter(|p| p.domain == at).copied().collect();
+        (name.clone(), fit(&own, Some(global)))
+    });
+    Calibration {
+        global,
+        domains: own.collect(),
+    }
+}
+
+/// The logit of an expert as the router will mix it.
+fn raw(mix: &Mix, unseen: &Unseen, expert: usize, samples: f32) -> f32 {
+    let prior = unseen
+        .lookup
+        .get(expert)
+        .copied()
+        .unwrap_or(0.5)
+        .clamp(1e-4, 1.0 - 1e-4);
+    let learned = mix.learned * samples / (samples + STRENGTH);
+    (1.0 - learned) * (prior / (1.0 - prior)).ln()
+        + learned * mixed(&unseen.said.quality, mix.quality, expert)
+}
+
+/// Rows behind each expert.
+fn samples(table: &OutcomeTable) -> Vec<f32> {
+    let mut counts = vec![0.0_f32; table.experts.len()];
+    for row in table.fold(crate::table::Fold::Train) {
+        for (expert, count) in counts.iter_mut().enumerate() {
+            *count += if row.quality(expert).is_some() {
+                1.0
+            } else {
+                0.0
+            };
+        }
+    }
+    counts
+}
+
+/// Every label that is evidence, with the logit before calibration.
+fn points(mix: &Mix, rounds: &[Round], table: &OutcomeTable) -> Vec<Point> {
+    let samples = samples(table);
+    let mut points = Vec::new();
+    for unseen in all(rounds) {
+        let Some(row) = table.rows.get(unseen.row) else {
+            continue;
+        };
+        for (expert, samples) in samples.iter().enumerate() {
+            if let Some(label) = row.evidence(expert) {
                 points.push(Point {
-                    domain,
-                    logit,
+                    domain: unseen.domain,
+                    logit: raw(mix, unseen, expert, *samples),
                     label,
                 });
             }
         }
-    })?;
-    Ok(points)
+    }
+    points
 }
 
-/// The probability above which `FALSE_ALARMS` of the inside texts lie, at most where the outside ones are best parted.
-fn threshold(gate: &Gate, corpus: &Corpus) -> Result<f32> {
-    let mut inside = Vec::new();
-    each_reading(gate, corpus, Fold::Tune, |row, reading| {
-        if !row.outside {
-            inside.push(reading.out_of_distribution());
+/// Chooses the share of tokens and seconds by their squared error, and the shift that makes means of medians (Duan 1983).
+pub(crate) fn usage(mix: &mut Mix, rounds: &[Round], table: &OutcomeTable, wide: bool) {
+    let mut best = f64::INFINITY;
+    let label = |unseen: &Unseen, expert: usize| {
+        let outcome = table.rows.get(unseen.row)?.outcomes.get(expert)?;
+        Some(crate::network::log_tokens(outcome.output?))
+    };
+    for share in SHARES.into_iter().filter(|share| wide || *share == 0.0) {
+        let mut loss = 0.0_f64;
+        for unseen in all(rounds) {
+            for expert in 0..table.experts.len() {
+                if let Some(label) = label(unseen, expert) {
+                    let error = f64::from(mixed(&unseen.said.output, share, expert) - label);
+                    loss += error * error;
+                }
+            }
         }
-    })?;
-    inside.sort_by(f32::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a place in a list"
-    )]
-    let place = (inside.len() as f32 * (1.0 - FALSE_ALARMS)) as usize;
-    let found = inside.get(place).copied().unwrap_or(0.5);
-    Ok(found.clamp(LEAST_THRESHOLD, 0.95))
+        if loss < best {
+            (best, mix.usage) = (loss, share);
+        }
+    }
+    for (expert, shift) in mix.output_shift.iter_mut().enumerate() {
+        let (mut seen, mut said) = (0.0_f64, 0.0_f64);
+        for unseen in all(rounds) {
+            if let Some(label) = label(unseen, expert) {
+                seen += f64::from(label).exp();
+                said += f64::from(mixed(&unseen.said.output, mix.usage, expert)).exp();
+            }
+        }
+        if seen > 0.0 && said > 0.0 {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a logarithm needs no 64 bits"
+            )]
+            let found = (seen / said).ln() as f32;
+            *shift = found.clamp(-2.0, 2.0);
+        }
+    }
+}
+
+/// The predictions of the mixed and calibrated gate for the rows unseen.
+pub(crate) fn held(
+    mix: &Mix,
+    calibration: &Calibration,
+    rounds: &[Round],
+    table: &OutcomeTable,
+) -> Vec<Held> {
+    let samples = samples(table);
+    let of = |unseen: &Unseen| {
+        let name = table.domains.get(unseen.domain);
+        let platt = name.and_then(|name| calibration.domains.get(name));
+        let platt = platt.copied().unwrap_or(calibration.global);
+        let experts = || 0..table.experts.len();
+        Held {
+            row: unseen.row,
+            quality: samples
+                .iter()
+                .enumerate()
+                .map(|(at, n)| sigmoid(platt.scale * raw(mix, unseen, at, *n) + platt.shift))
+                .collect(),
+            output: experts()
+                .zip(&mix.output_shift)
+                .map(|(at, shift)| mixed(&unseen.said.output, mix.usage, at) + shift)
+                .collect(),
+            latency: experts()
+                .map(|at| mixed(&unseen.said.latency, mix.usage, at))
+                .collect(),
+        }
+    };
+    all(rounds).map(of).collect()
 }
 
 fn mean_loss(points: &[Point], platt: Platt) -> f32 {

@@ -1,11 +1,12 @@
-//! Scores of rankings and probabilities, and what the gate's choice is worth beside a lookup table, one fixed expert,
+//! What the gate's choice is worth beside a lookup table, one fixed expert,
 //! chance and an oracle.
 
 use router::{Candidate, Package, Reading};
 use serde::Serialize;
 use units::ExpertId;
 
-use crate::corpus::{Corpus, Fold, Row};
+use crate::shipped::corpus::{Corpus, Row};
+use crate::table::Fold;
 
 /// Mean quality of the chosen expert over the rows of experts' tasks on which the quality of every expert is known.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -140,42 +141,4 @@ fn largest(values: &[f32]) -> usize {
 #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
 fn as_float(count: usize) -> f64 {
     count as f64
-}
-
-/// Probability that a positive scores above a negative; ties count half. 0.5 where either is missing.
-pub fn auroc(positive: &[f32], negative: &[f32]) -> f64 {
-    if positive.is_empty() || negative.is_empty() {
-        return 0.5;
-    }
-    let mut sorted = negative.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    let wins = positive.iter().map(|score| {
-        let below = sorted.partition_point(|other| other < score);
-        let upto = sorted.partition_point(|other| other <= score);
-        (as_float(below) + as_float(upto)) / 2.0
-    });
-    wins.sum::<f64>() / (as_float(positive.len()) * as_float(negative.len()))
-}
-
-/// Expected calibration error over 15 equal bins of `(probability, label)`; 0 for no pairs.
-pub fn ece(pairs: &[(f32, f32)]) -> f64 {
-    const BINS: usize = 15;
-    let mut bins = [(0.0_f64, 0.0_f64, 0_usize); BINS];
-    for (probability, label) in pairs {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "the bin of a probability"
-        )]
-        let bin = ((probability.clamp(0.0, 1.0) * BINS as f32) as usize).min(BINS - 1);
-        let (sum, hits, n) = bins[bin];
-        bins[bin] = (
-            sum + f64::from(*probability),
-            hits + f64::from(*label),
-            n + 1,
-        );
-    }
-    let gaps = bins.iter().map(|(sum, hits, _)| (sum - hits).abs());
-    gaps.sum::<f64>() / as_float(pairs.len().max(1))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::labels::Expert;
+use crate::shipped::labels::Expert;
 
 /// One answered row. Fields that the gate does not need are read over.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,14 +46,6 @@ impl Outcomes {
     pub fn of(&self, expert: usize, text: &str) -> Option<&Outcome> {
         self.by_expert.get(expert)?.get(text.trim())
     }
-
-    /// All outcomes of an expert, in no order.
-    pub fn all(&self, expert: usize) -> impl Iterator<Item = &Outcome> {
-        self.by_expert
-            .get(expert)
-            .into_iter()
-            .flat_map(HashMap::values)
-    }
 }
 
 /// Reads `<expert>.jsonl` for each expert that has one. A file of an expert without a card is an error.
@@ -86,7 +78,7 @@ pub fn read(folder: &Path, experts: &[Expert]) -> Result<Outcomes> {
             let outcome: Outcome = serde_json::from_str(line).with_context(place)?;
             map.insert(outcome.text.trim().to_owned(), outcome);
         }
-        let hash = crate::corpus::hex(&Sha256::digest(text.as_bytes()));
+        let hash = crate::table::hex(&Sha256::digest(text.as_bytes()));
         outcomes.files.push((name.into_owned(), hash, map.len()));
     }
     Ok(outcomes)

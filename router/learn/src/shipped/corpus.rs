@@ -3,9 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use router::Price;
 use sha2::{Digest, Sha256};
+use units::{Nanos, ScenarioId, Tokens};
 
-use crate::sources::{self, SOURCES, Source};
+use crate::shipped::labels::Expert;
+use crate::shipped::outcomes::Outcomes;
+use crate::shipped::sources::{self, SOURCES, Source};
+use crate::table::{self, Fold, Outcome, OutcomeTable, TableExpert, TableSource, hex};
 
 /// The domains, in the order of the domain head.
 pub const DOMAINS: [&str; 4] = ["finance", "legal", "medical", "general"];
@@ -20,17 +25,6 @@ pub const SCENARIOS: [&str; 7] = [
     "help-out-of-scope",
     "unassigned",
 ];
-
-/// What a row is used for. Outcomes exist on rows that experts did not train on, so a part of those is for training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fold {
-    /// The network and the lookup prior learn from it.
-    Train,
-    /// Early stop, mixing, calibration and thresholds.
-    Tune,
-    /// Figures.
-    Report,
-}
 
 /// One text with what is known about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +45,7 @@ pub struct Row {
     pub fold: Fold,
     /// Position in [`Corpus::sources`].
     pub source: usize,
-    /// Quality of each expert's answer in `[0, 1]`; `None`: not known. Filled by [`crate::labels`].
+    /// Quality of each expert's answer in `[0, 1]`; `None`: not known. Filled by [`crate::shipped::labels`].
     pub quality: Vec<Option<f32>>,
     /// Whether the quality of each expert was observed, not derived.
     pub observed: Vec<bool>,
@@ -83,6 +77,40 @@ pub struct Corpus {
     pub sources: Vec<ReadSource>,
 }
 
+/// A row with an observed outcome is drawn so many times in one pass.
+const OBSERVED_TIMES: usize = 2;
+/// An outside row of a source that has mostly inside rows, likewise.
+const OUTSIDE_TIMES: usize = 4;
+
+fn times(row: &Row) -> usize {
+    if row.observed.contains(&true) {
+        OBSERVED_TIMES
+    } else if row.outside && row.task.is_some() || row.foreign {
+        OUTSIDE_TIMES
+    } else {
+        1
+    }
+}
+
+fn outcome(row: &Row, expert: usize, outcomes: &Outcomes) -> Outcome {
+    let label = row.quality.get(expert).copied().flatten();
+    let seen = row.observed.get(expert).copied().unwrap_or(false);
+    let used = outcomes.of(expert, &row.text).filter(|_| seen);
+    Outcome {
+        quality: label,
+        assumed: !is_evidence(row, seen, label),
+        output: used.and_then(|used| used.output_tokens).map(Tokens::new),
+        latency: used.and_then(|used| used.latency_ns).map(Nanos::new),
+        ..Outcome::default()
+    }
+}
+
+/// Is a label evidence of what an expert does? An outcome is, and so is the 0 on another expert's task. What was assumed
+/// is none; on rows of tasks it stands in until there are outcomes.
+pub fn is_evidence(row: &Row, observed: bool, label: Option<f32>) -> bool {
+    observed || (row.task.is_some() && label.is_some())
+}
+
 /// A source that was read.
 #[derive(Debug)]
 pub struct ReadSource {
@@ -92,19 +120,55 @@ pub struct ReadSource {
     pub sha256: String,
 }
 
+impl ReadSource {
+    fn entry(&self) -> TableSource {
+        TableSource {
+            name: self.source.name.to_owned(),
+            licence: self.source.licence.to_owned(),
+            sha256: self.sha256.clone(),
+            cap: self.source.cap,
+        }
+    }
+}
+
 impl Corpus {
     /// The rows of a fold.
     pub fn fold(&self, fold: Fold) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.fold == fold)
     }
 
-    /// One hash over all sources.
-    pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for read in &self.sources {
-            hash.update(read.sha256.as_bytes());
-        }
-        hex(&hash.finalize())
+    /// The rows as a table of outcomes. Labels that are no evidence of what an expert does are marked as assumed.
+    pub fn table(&self, experts: &[Expert], outcomes: &Outcomes) -> Result<OutcomeTable> {
+        let name = |at: usize| DOMAINS.get(at).copied().unwrap_or_default().to_owned();
+        let rows = self.rows.iter().map(|row| table::Row {
+            scenario: row.scenario,
+            outside: row.outside,
+            times: times(row),
+            source: row.source,
+            ..table::Row::new(
+                row.text.clone(),
+                row.fold,
+                row.domain,
+                (0..experts.len())
+                    .map(|at| outcome(row, at, outcomes))
+                    .collect(),
+            )
+        });
+        let experts = experts.iter().map(|expert| TableExpert {
+            id: expert.id.clone(),
+            domain: name(expert.domain),
+            price: Price::default(),
+        });
+        let scenarios = SCENARIOS.iter().map(|name| ScenarioId::new(name));
+        Ok(OutcomeTable {
+            name: "demo".to_owned(),
+            experts: experts.collect(),
+            domains: DOMAINS.map(str::to_owned).to_vec(),
+            scenarios: scenarios.collect::<Result<_, _>>()?,
+            sources: self.sources.iter().map(ReadSource::entry).collect(),
+            rows: rows.collect(),
+            ..OutcomeTable::default()
+        })
     }
 }
 
@@ -160,9 +224,4 @@ fn fold_of(draft: &Draft) -> Fold {
     } else {
         Fold::Report
     }
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,9 +3,11 @@
 use router::{Package, Training};
 use serde::Serialize;
 
-use crate::corpus::{Corpus, Fold};
-use crate::measure::{Figures, Quantiles};
-use crate::train::{Point, Trained};
+use crate::evaluate::Quantiles;
+use crate::shipped::corpus::Corpus;
+use crate::shipped::measure::Figures;
+use crate::table::Fold;
+use crate::train::Point;
 
 /// How a gate was trained and how good it is.
 #[derive(Debug, Serialize)]
@@ -37,7 +39,7 @@ impl<'a> Report<'a> {
     pub fn new(
         package: &'a Package,
         corpus: &Corpus,
-        trained: &'a Trained,
+        losses: &'a [Point],
         figures: &'a Figures,
         decision_ns: Quantiles,
     ) -> Self {
@@ -54,7 +56,7 @@ impl<'a> Report<'a> {
             },
             head_weight: manifest.prior.head_weight,
             ood_threshold: manifest.ood_threshold,
-            losses: &trained.curve,
+            losses,
             figures,
             decision_ns,
             note: "figures are on the report fold: dev rows that neither training nor tuning saw; \

@@ -3,19 +3,20 @@
 mod ranking;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use anyhow::Result;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use router::{Candidate, Draw, Gate, Package, Policy, RequestView, Role, Scratch, Turn, decide};
+use router::{Gate, Package, RequestView, Role, Scratch, Turn};
 use serde::Serialize;
-use units::{DecisionId, TenantId};
+use units::TenantId;
 
-use crate::corpus::{Corpus, DOMAINS, Fold, SCENARIOS};
+use crate::evaluate::Quantiles;
+use crate::metrics::{auroc, ece};
 use crate::noise;
-use crate::tune::{each_reading, is_evidence};
-pub use ranking::{Choice, auroc, ece};
+use crate::shipped::corpus::{Corpus, DOMAINS, Row, SCENARIOS, is_evidence};
+use crate::table::Fold;
+pub use ranking::Choice;
 
 /// What the gate does on texts it has not seen.
 #[derive(Debug, Clone, Serialize)]
@@ -59,15 +60,6 @@ pub struct Share {
     pub share: f64,
     /// Rows.
     pub n: usize,
-}
-
-/// Median and 99th percentile, ns.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Quantiles {
-    /// Median.
-    pub p50: u64,
-    /// 99th percentile.
-    pub p99: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -157,7 +149,7 @@ pub fn measure(package: &Package, corpus: &Corpus, seed: u64) -> Result<Figures>
         .filter(|(_, tally)| tally.n > 0);
     Ok(Figures {
         rows: corpus.fold(Fold::Report).count(),
-        observed_rows: crate::labels::observed(corpus, Fold::Report),
+        observed_rows: crate::shipped::labels::observed(corpus, Fold::Report),
         domain_accuracy: domain.share(),
         domain_by_source: named
             .map(|(read, tally)| (read.source.name.to_owned(), tally.with_rows()))
@@ -204,45 +196,28 @@ fn stability(gate: &Gate, corpus: &Corpus, seed: u64) -> Result<f64> {
     Ok(same.share())
 }
 
-/// Time of whole decisions on prompts of 2 kB, made of texts of the report fold. It is of this machine and this build, so
-/// it is no part of the package; `router/benches/decision.rs` measures it well.
+/// Time of whole decisions on prompts made of texts of the report fold.
 pub fn latency(package: &Package, corpus: &Corpus) -> Result<Quantiles> {
-    let gate = Gate::from_package(package)?;
+    let texts = corpus.fold(Fold::Report).map(|row| row.text.as_str());
+    Ok(crate::evaluate::latency(package, texts)?)
+}
+
+/// Reads each row of a fold with the gate and hands over the reading.
+pub fn each_reading(
+    gate: &Gate,
+    corpus: &Corpus,
+    fold: Fold,
+    mut take: impl FnMut(&Row, &router::Reading<'_>),
+) -> Result<()> {
     let tenant = TenantId::new("trainer")?;
-    let all: String = corpus
-        .fold(Fold::Report)
-        .map(|row| row.text.as_str())
-        .collect();
-    let letters: Vec<char> = all.chars().take(400_000).collect();
-    let prompts: Vec<String> = letters
-        .chunks(2_048)
-        .map(|part| part.iter().collect())
-        .collect();
-    let entries = &gate.manifest().experts;
-    let candidates: Vec<_> = entries
-        .iter()
-        .map(|e| Candidate::new(&e.id, &e.domain))
-        .collect();
-    let draw = Draw {
-        id: DecisionId::from_uuid(Default::default()),
-        random: 0.5,
-    };
-    let (policy, mut scratch, mut times) = (Policy::default(), Scratch::new(), Vec::new());
-    for prompt in prompts.iter().cycle().take(4_000) {
+    let mut scratch = Scratch::new();
+    for row in corpus.fold(fold) {
         let turns = [Turn {
             role: Role::User,
-            text: prompt.as_str(),
+            text: &row.text,
         }];
         let view = RequestView::of_turns(&tenant, &turns);
-        let start = Instant::now();
-        let decision = decide(&gate.read(&view, &mut scratch), &candidates, &policy, &draw)?;
-        times.push(u64::try_from(start.elapsed().as_nanos())?);
-        drop(decision);
+        take(row, &gate.read(&view, &mut scratch));
     }
-    times.sort_unstable();
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(0);
-    Ok(Quantiles {
-        p50: at(50),
-        p99: at(99),
-    })
+    Ok(())
 }

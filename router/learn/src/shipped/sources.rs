@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::corpus::{DOMAINS, Draft, SCENARIOS};
+use crate::shipped::corpus::{DOMAINS, Draft, SCENARIOS};
 
 /// A data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use expert_card::ExpertCard;
 use units::ExpertId;
 
-use crate::corpus::{Corpus, DOMAINS, Fold, Row};
-use crate::outcomes::Outcomes;
+use crate::shipped::corpus::{Corpus, DOMAINS, Row};
+use crate::shipped::outcomes::Outcomes;
+use crate::table::{Fold, TableSource};
 
 /// Quality assumed on a task that no card has measured.
 const UNMEASURED: f32 = 0.8;
@@ -48,21 +49,18 @@ pub struct Labelled {
     pub origin: String,
     /// Outcome files: expert, SHA-256, rows.
     pub files: Vec<(String, String, usize)>,
-    /// For each expert: mean of `ln(1 + output tokens)` and of `ln(ns)` with their counts.
-    pub usage: Vec<Usage>,
 }
 
-/// Means of the logarithms of what an expert used.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Usage {
-    /// Mean of `ln(1 + output tokens)`.
-    pub output: f64,
-    /// Rows behind it.
-    pub output_rows: u64,
-    /// Mean of `ln(latency in ns)`.
-    pub latency: f64,
-    /// Rows behind it.
-    pub latency_rows: u64,
+impl Labelled {
+    /// The outcome files as sources of a table.
+    pub fn sources(&self) -> impl Iterator<Item = TableSource> {
+        self.files.iter().map(|(expert, sha256, _)| TableSource {
+            name: format!("outcomes of {expert}"),
+            licence: "Apache-2.0".to_owned(),
+            sha256: sha256.clone(),
+            cap: 0,
+        })
+    }
 }
 
 /// The experts from the cards in a folder of packages; without one, those the recipes make, unmeasured.
@@ -170,11 +168,9 @@ pub fn join(corpus: &mut Corpus, experts: &[Expert], outcomes: &Outcomes) -> Lab
             "; dev accuracy by the card, else {UNMEASURED}, for {unseen}"
         ));
     }
-    let usage = (0..experts.len()).map(|at| usage(outcomes, at)).collect();
     Labelled {
         origin,
         files: outcomes.files.clone(),
-        usage,
     }
 }
 
@@ -195,30 +191,6 @@ fn derived(row: &Row, expert: &Expert, has_outcomes: bool) -> Option<f32> {
         None if own_domain && row.task.is_none() => Some(ELSEWHERE),
         None => Some(0.0),
     }
-}
-
-fn usage(outcomes: &Outcomes, expert: usize) -> Usage {
-    let mut usage = Usage::default();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a logarithm needs no exact count"
-    )]
-    let log = |value: u64| (value as f64).max(1.0).ln();
-    for outcome in outcomes.all(expert) {
-        if let Some(tokens) = outcome.output_tokens {
-            usage.output += log(tokens.saturating_add(1));
-            usage.output_rows += 1;
-        }
-        if let Some(ns) = outcome.latency_ns {
-            usage.latency += log(ns);
-            usage.latency_rows += 1;
-        }
-    }
-    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    let mean = |sum: f64, rows: u64| sum / rows.max(1) as f64;
-    usage.output = mean(usage.output, usage.output_rows);
-    usage.latency = mean(usage.latency, usage.latency_rows);
-    usage
 }
 
 /// Rows of a fold whose quality was observed for at least one expert.
