@@ -38,7 +38,14 @@ const LINKS: &[(&str, &[&str])] = &[
     ("gate-learn", &["expert-card", "router", "units"]),
     (
         "trainer",
-        &["economics", "expert-card", "gate-learn", "models", "units"],
+        &[
+            "economics",
+            "expert-card",
+            "gate-learn",
+            "models",
+            "router",
+            "units",
+        ],
     ),
     ("bench", &[]),
     ("tests", &["ledger", "ledger-store", "units"]),
