@@ -1,13 +1,19 @@
-//! The mathematics of what an expert is worth before it is paid for: how big a model and how much data a target
-//! needs, and how many labels. It must not know of files, clocks, tenants or where its numbers come from.
+//! The mathematics of what a scenario is worth: how big a model and how much data a target needs, how many labels, what
+//! comes back for the money, and how sure that is. It must not know of files, clocks, tenants or where its numbers come
+//! from.
 //!
-//! [`scaling`] is the law of loss over parameters and tokens, [`curve`] that of accuracy over labels. Both are fitted to
-//! measured runs, carry the range they were fitted on, and refuse to speak of what lies further than ten times outside.
+//! Before the money: [`scaling`] is the law of loss over parameters and tokens, [`curve`] that of accuracy over labels.
+//! Both carry the range they were fitted on, and refuse to speak of what lies further than ten times outside. For the
+//! money: [`scenario`] is what a month earns, [`forecast`] how sure that is, [`confidence`] and [`prediction_powered`] how
+//! sure quality is, [`readiness`] whether the data can carry it, and [`verdict`] what follows from all of it.
 
+pub mod confidence;
 pub mod curve;
 mod draws;
 mod error;
+mod gamma;
 mod minimise;
+pub mod prediction_powered;
 mod quantile;
 mod reach;
 pub mod scaling;
