@@ -11,12 +11,14 @@ pub mod confidence;
 pub mod curve;
 mod draws;
 mod error;
+pub mod forecast;
 mod gamma;
 mod minimise;
 pub mod prediction_powered;
 mod quantile;
 mod reach;
 pub mod scaling;
+pub mod scenario;
 
 pub use draws::Draws;
 pub use error::EconomicsError;
