@@ -3,7 +3,7 @@
 use super::huber::{huber, pull};
 use super::{Form, Run};
 
-/// A start for the descent: weights are those of centred powers, as in [`Basis`].
+/// A start for the descent: weights are those of powers around the middle of the runs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
     pub(super) weights: [f64; 3],
