@@ -17,8 +17,10 @@ mod minimise;
 pub mod prediction_powered;
 mod quantile;
 mod reach;
+pub mod readiness;
 pub mod scaling;
 pub mod scenario;
+pub mod verdict;
 
 pub use draws::Draws;
 pub use error::EconomicsError;
