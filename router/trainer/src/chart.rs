@@ -187,12 +187,26 @@ impl Chart {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(self.free_corner())
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.15))
             .label_font(("sans-serif", 12))
             .draw()?;
         Ok(())
+    }
+}
+
+impl Chart {
+    /// Where the legend hides least: below at the right where the first series rises, above where it falls.
+    fn free_corner(&self) -> SeriesLabelPosition {
+        let first = self
+            .series
+            .first()
+            .map_or(&[][..], |series| series.points.as_slice());
+        match (first.first(), first.last()) {
+            (Some((_, start)), Some((_, end))) if end > start => SeriesLabelPosition::LowerRight,
+            _ => SeriesLabelPosition::UpperRight,
+        }
     }
 }
 
@@ -305,6 +319,16 @@ mod tests {
             assert!(svg.contains("<polygon") && svg.contains("<circle"));
             assert!(svg.contains("train") && svg.contains("dev") && svg.contains("steps"));
             assert!(!svg.contains("<accuracy>"));
+        }
+    }
+
+    #[test]
+    fn the_legend_leaves_the_end_of_the_first_series_free() {
+        let corner = |points| chart(Scale::Linear, points).free_corner();
+        let rising = corner(vec![(1.0, 0.5), (2.0, 0.9)]);
+        assert!(matches!(rising, SeriesLabelPosition::LowerRight));
+        for other in [vec![(1.0, 0.9), (2.0, 0.5)], Vec::new()] {
+            assert!(matches!(corner(other), SeriesLabelPosition::UpperRight));
         }
     }
 
