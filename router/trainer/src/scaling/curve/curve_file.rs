@@ -16,6 +16,8 @@ use crate::scaling::table::Table;
 pub(super) const CURVE_FILE: &str = "curve.json";
 const SCHEMA: u32 = 1;
 const SHARE: f64 = 0.95;
+/// A misfit of this many binomial variances a row is worth a warning.
+const POOR: f64 = 2.0;
 
 /// A fitted curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,6 +166,15 @@ impl CurveFile {
         for (labels, mean, runs) in self.means() {
             let on_curve = self.curve.fit.curve.accuracy(labels);
             writeln!(out, "{labels:>9.0} {runs:>5} {mean:>9.4} {on_curve:>9.4}")?;
+        }
+        let (misfit, rows) = (self.curve.fit.misfit, self.points.len() as f64);
+        if misfit > POOR * rows {
+            writeln!(
+                out,
+                "the rows lie {:.1} times as far from the curve as their tests explain: fewer labels than the curve holds \
+                 for, or runs that differ much; leave out the smallest amounts",
+                (misfit / rows).sqrt()
+            )?;
         }
         for prediction in &self.predictions {
             writeln!(

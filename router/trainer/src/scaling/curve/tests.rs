@@ -62,6 +62,21 @@ fn a_table_is_fitted_and_asked() {
 }
 
 #[test]
+fn a_curve_that_does_not_fit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("rows.csv"), folder.path().join("out"));
+    let table = |csv: &str| {
+        std::fs::write(&data, csv).unwrap();
+        fit(&fit_args(&data, &out)).unwrap();
+        CurveFile::read(&out.join(CURVE_FILE)).unwrap().table()
+    };
+    let smooth = "n,accuracy,n_eval\n1000,.5,5000\n2000,.6,5000\n3000,.65,5000\n4000,.68,5000\n";
+    assert!(!table(smooth).contains("times as far"), "{}", table(smooth));
+    let late = "n,accuracy,n_eval\n1000,.1,5000\n2000,.11,5000\n3000,.6,5000\n4000,.68,5000\n";
+    assert!(table(late).contains("times as far"), "{}", table(late));
+}
+
+#[test]
 fn errors_name_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("rows.csv"), folder.path().join("out"));
