@@ -12,10 +12,14 @@ pub(crate) struct Bar {
     pub(crate) figure: String,
 }
 
-const WIDTH: i128 = 720;
+/// The height of one bar with its label, in pixels: the same on a telephone as on a wide screen.
 const ROW: usize = 46;
-/// Room for the figure right of the longest bar.
-const ROOM: i128 = 150;
+/// The longest bar, in hundredths of a percent of the width. The rest is room for the figures.
+const RAIL: i128 = 6_400;
+/// The shortest that can be seen.
+const LEAST: i128 = 40;
+/// Where the figures stand.
+const FIGURES: i128 = 6_600;
 
 /// The chart. `id` is unique on its page; the title names what is measured and on which basis.
 pub(crate) fn chart(id: &str, title: &str, described: &str, bars: &[Bar]) -> Markup {
@@ -23,32 +27,35 @@ pub(crate) fn chart(id: &str, title: &str, described: &str, bars: &[Bar]) -> Mar
     let longest = bars.iter().map(|bar| bar.value).max().unwrap_or(0);
     let (title_id, text_id) = (format!("{id}-title"), format!("{id}-text"));
     html! {
-        svg .bars viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
+        svg .bars width="100%" height=(height) role="img"
             aria-labelledby={ (title_id) " " (text_id) } {
             title id=(title_id) { (title) }
             desc id=(text_id) { (described) }
             @for (at, bar) in bars.iter().enumerate() {
                 @let top = at.saturating_mul(ROW);
-                @let length = length(bar.value, longest);
+                @let length = percent(length(bar.value, longest));
                 text .bar-label x="0" y=(top.saturating_add(16)) { (bar.label) }
-                rect .bar-rail x="0" y=(top.saturating_add(23)) width=(WIDTH.saturating_sub(ROOM)) height="14" rx="3" {}
+                rect .bar-rail x="0" y=(top.saturating_add(23)) width=(percent(RAIL)) height="14" rx="3" {}
                 rect .bar x="0" y=(top.saturating_add(23)) width=(length) height="14" rx="3" {}
-                text .bar-figure x=(WIDTH.saturating_sub(ROOM).saturating_add(10))
-                    y=(top.saturating_add(35)) { (bar.figure) }
+                text .bar-figure x=(percent(FIGURES)) y=(top.saturating_add(35)) { (bar.figure) }
             }
         }
     }
 }
 
-/// At least two wide where there is anything.
+/// In hundredths of a percent; enough to be seen where there is anything.
 fn length(value: i128, longest: i128) -> i128 {
-    let room = WIDTH.saturating_sub(ROOM);
     let length = value
         .max(0)
-        .saturating_mul(room)
+        .saturating_mul(RAIL)
         .checked_div(longest)
         .unwrap_or(0);
-    if value > 0 { length.max(2) } else { 0 }
+    if value > 0 { length.max(LEAST) } else { 0 }
+}
+
+fn percent(hundredths: i128) -> String {
+    let (whole, rest) = (hundredths.div_euclid(100), hundredths.rem_euclid(100));
+    format!("{whole}.{rest:02}%")
 }
 
 #[cfg(test)]
@@ -65,10 +72,10 @@ mod tests {
         let bars = [bar("a <b>", 1_000), bar("c", 500), bar("d", 1), bar("e", 0)];
         let html = chart("cost", "Cost", "Four bars", &bars).into_string();
         for width in [
-            "width=\"570\"",
-            "width=\"285\"",
-            "width=\"2\"",
-            "width=\"0\"",
+            "width=\"64.00%\"",
+            "width=\"32.00%\"",
+            "width=\"0.40%\"",
+            "width=\"0.00%\"",
         ] {
             assert!(html.contains(width), "{width} in {html}");
         }
@@ -79,7 +86,9 @@ mod tests {
         assert!(
             chart("none", "Cost", "No bars", &[])
                 .into_string()
-                .contains("viewBox=\"0 0 720 6\"")
+                .contains("height=\"6\"")
         );
+        // A drawing that shrinks with the page shrinks its letters too, or clips them.
+        assert!(!html.contains("viewBox"));
     }
 }
