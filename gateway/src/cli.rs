@@ -53,6 +53,7 @@ pub struct ConfigArgs {
     /// The configuration file.
     #[arg(
         long,
+        global = true,
         value_name = "FILE",
         env = "MOEGATE_CONFIG",
         default_value = "moegate.toml"
@@ -103,4 +104,27 @@ fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
         builder.worker_threads(threads);
     }
     builder.enable_all().thread_name("moegate").build()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_named_before_or_after_what_to_do() {
+        for line in [
+            "moegate ledger --config f.toml verify",
+            "moegate ledger verify --config f.toml",
+            "moegate scenario report --config f.toml",
+            "moegate key list --tenant t --config f.toml",
+        ] {
+            let matches = Cli::command().try_get_matches_from(line.split(' '));
+            let matches = matches.unwrap_or_else(|why| panic!("{line}: {why}"));
+            let (_, of_command) = matches.subcommand().expect("a command");
+            let named = of_command.get_one::<PathBuf>("config");
+            assert_eq!(named, Some(&PathBuf::from("f.toml")), "{line}");
+        }
+    }
 }
