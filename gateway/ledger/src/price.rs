@@ -69,7 +69,7 @@ fn used(attempt: &AttemptRecord) -> ([Used; 2], [Option<Used>; 3]) {
 }
 
 /// The amount and its rate. Nothing used costs nothing where there is a price; where there is none, even
-/// that is unknown.
+/// that is unknown. So is an amount that no line holds: nobody pays it, and it must stop no other line.
 fn priced(
     rates: &RateBook,
     attempt: &AttemptRecord,
@@ -87,7 +87,8 @@ fn priced(
             attempt.finished,
         )
     })?;
-    Some((rate.price.of(count.get()).ok()?, *id))
+    let amount = rate.price.of(count.get()).ok()?;
+    amount.to_i64().is_ok().then_some((amount, *id))
 }
 
 fn line(

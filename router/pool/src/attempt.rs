@@ -113,6 +113,9 @@ impl Attempt {
             None => (self.usage, 0),
         };
         let mut receipt = match said {
+            Some(usage) if self.is_remote() => {
+                usage.of_remote().receipt(self.id, self.purpose, status)
+            }
             Some(usage) => usage.receipt(self.id, self.purpose, status),
             None => from_pieces(pieces, self.id, self.purpose, status),
         };

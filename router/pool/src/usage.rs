@@ -33,9 +33,15 @@ struct CompletionParts {
     reasoning_tokens: Option<u64>,
 }
 
-/// A whole number that is not negative; any other number counts as absent.
+/// More tokens than any answer has: ten times the longest context there is. Who says more is not believed.
+const MOST_TOKENS: u64 = 10_000_000;
+
+/// A whole number of tokens that an answer can have; any other number counts as absent.
 fn lenient<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
-    Ok(Option::<serde_json::Number>::deserialize(d)?.and_then(|n| n.as_u64()))
+    let number = Option::<serde_json::Number>::deserialize(d)?;
+    Ok(number
+        .and_then(|n| n.as_u64())
+        .filter(|count| *count <= MOST_TOKENS))
 }
 
 impl SaidUsage {
@@ -47,6 +53,14 @@ impl SaidUsage {
     /// Did the expert say anything that counts?
     pub(crate) fn is_known(&self) -> bool {
         self.moegate.is_some() || self.prompt_tokens.is_some() || self.completion_tokens.is_some()
+    }
+
+    /// The same without a receipt: only workers of ours are believed to have one.
+    pub(crate) fn of_remote(self) -> Self {
+        Self {
+            moegate: None,
+            ..self
+        }
     }
 
     /// The receipt of an attempt: the worker's own where it sent one.
@@ -164,6 +178,34 @@ mod tests {
             .tokens,
             TokenBuckets::default()
         );
+    }
+
+    #[test]
+    fn absurd_counts_are_unknown() {
+        let tokens = receipt(
+            r#"{"prompt_tokens":4000000000000000000,"completion_tokens":7,
+            "prompt_tokens_details":{"cached_tokens":18446744073709551615}}"#,
+        )
+        .tokens;
+        assert_eq!((tokens.input(), tokens.cache_read), (None, None));
+        assert_eq!(tokens.output(), Some(Tokens::new(7)));
+        let most = format!(r#"{{"prompt_tokens":{MOST_TOKENS},"completion_tokens":0}}"#);
+        assert_eq!(
+            receipt(&most).tokens.input(),
+            Some(Tokens::new(MOST_TOKENS))
+        );
+    }
+
+    #[test]
+    fn a_remote_has_no_receipt_of_its_own() {
+        let json = r#"{"prompt_tokens":9,"completion_tokens":9,"moegate":{
+            "attempt":"00000000-0000-0000-0000-0000000000ff","purpose":"serve","status":"ok",
+            "tokens":{"input_uncached":1},"device_ns":500}}"#;
+        let said = SaidUsage::read(json).unwrap().of_remote();
+        let attempt = AttemptId::from_uuid(uuid::Uuid::from_u128(1));
+        let receipt = said.receipt(attempt, Purpose::Serve, AttemptStatus::Ok);
+        assert_eq!(receipt.tokens.total(), Some(Tokens::new(18)));
+        assert_eq!(receipt.device_ns, None);
     }
 
     #[test]

@@ -142,3 +142,21 @@ fn what_has_no_price_or_no_count_is_unknown_and_shown() {
         (Some(10), None, None)
     );
 }
+
+#[test]
+fn an_amount_that_no_line_holds_is_unknown_and_stops_no_other() {
+    let mut attempt = attempt(provider());
+    attempt.receipt.tokens.input_uncached = Some(Tokens::new(4));
+    // Ten units a million: 4e18 tokens are 4e13 units, more than the 9.2e6 of a line.
+    attempt.receipt.tokens.output_text = Some(Tokens::new(4_000_000_000_000_000_000));
+    assert_eq!(price_now(&rates(), &attempt), None);
+    let lines = token_lines(&rates(), &attempt);
+    assert_eq!(lines[0].amount, Some(Pico::new(10_000_000)));
+    assert_eq!((lines[1].amount, lines[1].rate), (None, None));
+    assert!(
+        lines
+            .iter()
+            .flat_map(|line| line.amount)
+            .all(|a| a.to_i64().is_ok())
+    );
+}
