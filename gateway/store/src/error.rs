@@ -38,13 +38,16 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The folder or a file cannot be written: nothing of the group was kept.
-    #[error("journal cannot {doing}")]
+    #[error("journal cannot {doing}: {source}")]
     Io {
         /// What was being done.
         doing: &'static str,
         /// Why it failed.
         source: io::Error,
     },
+    /// Another process has the folder: two would take each other's segments away. Stop it, or use another folder.
+    #[error("journal is in use by another process")]
+    InUse,
     /// The store has been away for so long that the journal is at its bound.
     #[error("journal is full: {bytes} bytes wait for the store")]
     Full {

@@ -83,13 +83,14 @@ impl Journal {
     /// Opens a new segment in the folder and starts the tasks; segments left from before are moved first.
     ///
     /// # Errors
-    /// `Io` when the folder cannot be used.
+    /// `InUse` when another journal is open there, `Io` when the folder cannot be used.
     pub fn open(
         config: &JournalConfig,
         store: Arc<dyn LedgerStore>,
         ids: Arc<dyn IdSource>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, JournalError> {
+        let folder = segment::claim(&config.dir)?;
         let left_over = segment::list(&config.dir)?;
         let writer = Arc::new(Writer::open(config, ids, &left_over)?);
         let stage = Backstage::start("books").map_err(JournalError::io("start its thread"))?;
@@ -100,7 +101,13 @@ impl Journal {
         let tasks = TaskTracker::new();
         // Booking a batch takes milliseconds, which no request is to queue behind.
         let on = stage.handle();
-        tasks.spawn_on(mover.run(stop.clone(), Arc::clone(&wake)), on);
+        let moving = mover.run(stop.clone(), Arc::clone(&wake));
+        let moving = async move {
+            moving.await;
+            // Only now may another process have the segments.
+            drop(folder);
+        };
+        tasks.spawn_on(moving, on);
         let syncing = writer::sync_all(Arc::clone(&writer), config.sync_every, stop.clone());
         tasks.spawn_on(syncing, on);
         tasks.close();

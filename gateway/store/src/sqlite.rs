@@ -14,6 +14,7 @@ mod samples;
 mod settle;
 mod verify;
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl SqliteStore {
     /// # Errors
     /// `Unavailable` when the file cannot be opened, `Schema` when it is newer than this program.
     pub async fn open(path: &Path, pricing: Pricing) -> Result<Self, StoreError> {
+        own(path).map_err(|why| StoreError::Unavailable(sqlx::Error::Io(why)))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -110,6 +112,13 @@ impl SqliteStore {
         tracing::debug!(busy, log, copied, "write-ahead log was copied");
         Ok(())
     }
+}
+
+/// Makes the file where it is missing, for its owner only: SQLite gives its log the same permissions.
+fn own(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    options.open(path).map(drop)
 }
 
 async fn register_rates(

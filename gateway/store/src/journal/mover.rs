@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -311,7 +311,11 @@ fn parse(
 /// Keeps a group that this version cannot read, for one that can.
 fn set_aside(dir: &std::path::Path, group: &[u8]) -> Result<(), JournalError> {
     let path = dir.join("set-aside.bin");
-    let file = OpenOptions::new().append(true).create(true).open(path);
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path);
     let written = file.and_then(|mut file| file.write_all(group).and_then(|()| file.sync_data()));
     written.map_err(JournalError::io("set a group aside"))
 }

@@ -1,6 +1,7 @@
-//! Segment files: `<uuid>.journal`, in the order of their ids.
+//! Segment files: `<uuid>.journal`, in the order of their ids, in a folder that one process has to itself.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -8,6 +9,27 @@ use uuid::Uuid;
 use crate::JournalError;
 
 const ENDING: &str = "journal";
+/// Who appends and what to whom is nobody else's business on this machine.
+const OWNER_ONLY: u32 = 0o600;
+
+/// Takes the folder for this process, making it where it is missing. It is given back when the file is closed,
+/// by a process that dies too.
+pub(super) fn claim(dir: &Path) -> Result<File, JournalError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(JournalError::io("make its folder"))?;
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(OWNER_ONLY)
+        .open(dir.join("lock"))
+        .map_err(JournalError::io("open its lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse),
+        Err(TryLockError::Error(why)) => Err(JournalError::io("lock its folder")(why)),
+    }
+}
 
 /// A segment of an earlier run, with its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +38,8 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
 }
 
-/// The segments of a folder, oldest first. Makes the folder when it is missing.
+/// The segments of a folder, oldest first.
 pub(super) fn list(dir: &Path) -> Result<Vec<Segment>, JournalError> {
-    fs::create_dir_all(dir).map_err(JournalError::io("make its folder"))?;
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io("list its folder"))? {
         let entry = entry.map_err(JournalError::io("list its folder"))?;
@@ -48,6 +69,7 @@ pub(super) fn create(dir: &Path, id: Uuid) -> Result<File, JournalError> {
     let file = OpenOptions::new()
         .append(true)
         .create_new(true)
+        .mode(OWNER_ONLY)
         .open(path(dir, id))
         .map_err(JournalError::io("start a segment"))?;
     let folder = File::open(dir).and_then(|folder| folder.sync_all());

@@ -250,3 +250,23 @@ async fn windows_are_closed_when_they_are_due() {
     assert!(proof.holds(), "{proof:?}");
     assert_eq!((proof.windows, proof.pending), (1, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_has_one_journal_at_a_time() {
+    let (dir, store) = store(IdlePolicy::Separate).await;
+    let first = open(dir.path(), &store, 1);
+    first.append(&served(1, 30)).unwrap();
+    let second = Journal::open(
+        &config(dir.path()),
+        Arc::new(store.clone()),
+        CountingIds::from(1_000),
+        clock(),
+    );
+    assert!(matches!(second, Err(JournalError::InUse)), "{second:?}");
+    first.append(&served(2, 30)).unwrap();
+    first.shutdown().await.unwrap();
+    let again = open(dir.path(), &store, 2_000);
+    again.append(&served(3, 30)).unwrap();
+    again.shutdown().await.unwrap();
+    assert_eq!(requests(&store).await, 3);
+}
