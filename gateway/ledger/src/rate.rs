@@ -148,6 +148,20 @@ impl RateId {
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
+
+    /// The name of a row with these contents; `subject` is a [`RateSubject`] as text.
+    pub fn of(subject: &str, meter: Meter, price: Price, from: Timestamp, source: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(subject);
+        hash.update([0, meter.code()]);
+        hash.update(price.pico.get().to_be_bytes());
+        hash.update(price.per.to_be_bytes());
+        hash.update(from.unix_nanos().to_be_bytes());
+        hash.update(source);
+        let digest: [u8; 32] = hash.finalize().into();
+        let (first, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Self(u64::from_be_bytes(*first))
+    }
 }
 
 impl fmt::Debug for RateId {
@@ -180,16 +194,8 @@ pub struct Rate {
 impl Rate {
     /// The name of this row.
     pub fn id(&self) -> RateId {
-        let mut hash = Sha256::new();
-        hash.update(self.subject.to_string());
-        hash.update([0, self.meter.code()]);
-        hash.update(self.price.pico.get().to_be_bytes());
-        hash.update(self.price.per.to_be_bytes());
-        hash.update(self.from.unix_nanos().to_be_bytes());
-        hash.update(self.source.as_bytes());
-        let digest: [u8; 32] = hash.finalize().into();
-        let (first, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
-        RateId(u64::from_be_bytes(*first))
+        let subject = self.subject.to_string();
+        RateId::of(&subject, self.meter, self.price, self.from, &self.source)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The proof of the books: every sum is made again from its rows and compared.
 
+mod amounts;
+
 use std::collections::BTreeMap;
 
 use ledger::Price;
@@ -17,6 +19,7 @@ pub(super) async fn books(reader: &mut SqliteConnection) -> Result<VerifyReport,
     let mut report = VerifyReport::default();
     counts(&mut view, &mut report).await?;
     windows(&mut view, &mut report).await?;
+    amounts::check(&mut view, &mut report).await?;
     for (about, sql) in CHECKS {
         let (wrong,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *view).await?;
         if wrong != 0 {
@@ -116,7 +119,7 @@ async fn windows(view: &mut SqliteConnection, report: &mut VerifyReport) -> Resu
 }
 
 /// Each counts what does not hold.
-const CHECKS: [(&str, &str); 11] = [
+const CHECKS: [(&str, &str); 13] = [
     (
         "windows whose busy, load and idle time is not their provisioned time",
         "SELECT COUNT(*) FROM pool_windows WHERE busy + load + idle <> provisioned",
@@ -124,9 +127,29 @@ const CHECKS: [(&str, &str); 11] = [
     (
         "windows that are not the sum of their intervals",
         "SELECT COUNT(*) FROM pool_windows LEFT JOIN (
-             SELECT pool_window AS id, SUM(provisioned) AS provisioned, SUM(busy) AS busy
+             SELECT pool_window AS id, SUM(provisioned) AS provisioned, SUM(busy) AS busy,
+                 SUM(load) AS load, SUM(idle) AS idle
              FROM intervals GROUP BY pool_window) AS parts ON parts.id = pool_windows.id
-         WHERE parts.provisioned IS NOT pool_windows.provisioned OR parts.busy IS NOT pool_windows.busy",
+         WHERE parts.provisioned IS NOT pool_windows.provisioned OR parts.busy IS NOT pool_windows.busy
+             OR parts.load IS NOT pool_windows.load OR parts.idle IS NOT pool_windows.idle",
+    ),
+    (
+        "attempts that are another tenant's or scenario's than their request",
+        "SELECT COUNT(*) FROM attempts JOIN requests ON requests.request = attempts.request
+         WHERE attempts.tenant <> requests.tenant OR attempts.scenario <> requests.scenario",
+    ),
+    (
+        "lines that do not say what their attempt says",
+        "SELECT COUNT(*) FROM lines JOIN attempts ON attempts.attempt = lines.attempt
+         WHERE lines.tenant <> attempts.tenant OR lines.scenario <> attempts.scenario
+             OR lines.expert <> attempts.expert OR lines.purpose <> attempts.purpose
+             OR lines.quantity IS NOT CASE lines.meter
+                 WHEN 1 THEN attempts.device
+                 WHEN 10 THEN attempts.input_uncached
+                 WHEN 11 THEN attempts.cache_read
+                 WHEN 12 THEN attempts.cache_write
+                 WHEN 13 THEN attempts.output_text
+                 WHEN 14 THEN attempts.output_reasoning END",
     ),
     (
         "attempts without their lines, or with too many",

@@ -186,12 +186,32 @@ async fn the_proof_notices_every_kind_of_damage() {
         "UPDATE outcome_rollups SET score = score + 1",
         "DELETE FROM attempts WHERE attempt = (SELECT MIN(attempt) FROM attempts)",
         "DELETE FROM requests WHERE request = (SELECT MIN(request) FROM requests)",
+        "UPDATE intervals SET load = load + 1, idle = idle - 1",
+        "UPDATE attempts SET device = device + 1 WHERE attempt = (SELECT MIN(attempt) FROM attempts)",
+        "UPDATE attempts SET tenant = (SELECT MAX(tenant) FROM requests) WHERE tenant = (SELECT MIN(tenant) FROM requests)",
+        "UPDATE rates SET pico = pico / 2 WHERE subject = 'provider acme'",
+        "UPDATE rates SET source = 'somebody else'",
+        // Money moved between two alike lines: every sum stays what it was.
+        "WITH cell AS (SELECT tenant, scenario, expert FROM lines WHERE meter = 1 ORDER BY line LIMIT 1),
+         pair AS (SELECT MIN(line) AS low, MAX(line) AS high FROM lines, cell WHERE meter = 1
+             AND lines.tenant = cell.tenant AND lines.scenario = cell.scenario AND lines.expert = cell.expert)
+         UPDATE lines SET amount = amount + CASE WHEN line = (SELECT low FROM pair) THEN 1000 ELSE -1000 END
+         WHERE line IN (SELECT low FROM pair UNION SELECT high FROM pair)",
+        "UPDATE lines SET amount = amount + CASE
+             WHEN line = (SELECT MIN(line) FROM lines WHERE meter = 13) THEN 1000 ELSE -1000 END
+         WHERE line IN (SELECT MIN(line) FROM lines WHERE meter = 13
+             UNION SELECT MAX(line) FROM lines WHERE meter = 13)",
     ];
     for damage in damages {
         let (dir, store) = store(IdlePolicy::Separate).await;
         a_minute(&store).await;
-        let judged = vec![LedgerEvent::Outcome(outcome(3, "once", 800_000))];
-        store.apply(batch(101, judged)).await.unwrap();
+        let mut more = vec![LedgerEvent::Outcome(outcome(3, "once", 800_000))];
+        // Two of a kind at the remote, with other counts.
+        for n in [24, 30] {
+            more.push(LedgerEvent::Attempt(remote_attempt(n, 31, Some(1_000 + n))));
+            more.push(LedgerEvent::Request(request(n, 31)));
+        }
+        store.apply(batch(101, more)).await.unwrap();
         store.settle(at(60)).await.unwrap();
         assert!(store.verify().await.unwrap().holds());
         let url = format!("sqlite://{}", dir.path().join("books.db").display());
