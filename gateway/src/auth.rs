@@ -18,6 +18,7 @@ mod jwks;
 mod jwt;
 mod keys;
 mod principal;
+mod proof;
 mod roles;
 
 pub use error::{AuthError, Cause};
@@ -25,6 +26,7 @@ pub use jwks::JwksError;
 pub use jwt::{Identity, JwtAlgorithm, JwtConfigError, JwtIssuer, JwtIssuerConfig};
 pub use keys::{ApiKey, KeyError, KeyHash, KeyRecord, new_key_id};
 pub use principal::{AllowedExperts, CredentialKind, Principal};
+pub use proof::Proof;
 pub use roles::{Role, Roles, UnknownRole};
 
 /// How callers are recognised, as the configuration file writes it.
@@ -162,20 +164,24 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<(Principal, Option<Timestamp>), AuthError> {
         let record = self.keys.find(text, hash, now)?;
+        let ends = [record.expires, record.revoked].into_iter().flatten().min();
+        Ok((self.holder(&record)?, ends))
+    }
+
+    /// The holder of a key that is good.
+    fn holder(&self, record: &KeyRecord) -> Result<Principal, AuthError> {
         let tenants = self.tenants.load();
         let tenant = tenants
             .get(&record.tenant)
             .ok_or(AuthError::Invalid(Cause::Tenant))?;
-        let principal = Principal {
+        Ok(Principal {
             tenant: record.tenant.clone(),
             subject: record.id.clone(),
             kind: CredentialKind::ApiKey,
             roles: record.roles,
             allowed_experts: principal::both(&tenant.allowed_experts, &record.allowed_experts),
             limits: record.limits,
-        };
-        let ends = [record.expires, record.revoked].into_iter().flatten().min();
-        Ok((principal, ends))
+        })
     }
 
     fn issuer_of(&self, token: &str) -> Result<&JwtIssuer, AuthError> {

@@ -1,4 +1,4 @@
-//! People at the dashboard: a random cookie stands for a principal until it is idle or too old.
+//! People at the dashboard: a random cookie stands for somebody until it is idle or too old.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use units::TenantId;
 
-use crate::auth::Principal;
+use crate::auth::Proof;
 
 /// A session ends after this time without a page.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -24,8 +24,8 @@ struct CookieHash([u8; 32]);
 pub struct Session {
     /// Whose figures are shown.
     pub tenant: TenantId,
-    /// Who is signed in.
-    pub principal: Principal,
+    /// What they showed at the door; asked again for each page.
+    pub proof: Proof,
     /// Sent with forms, so that no other site can post them.
     pub csrf: String,
 }
@@ -59,11 +59,11 @@ pub fn secret() -> String {
 
 impl Sessions {
     /// Opens a session and gives its cookie.
-    pub fn open(&self, principal: Principal) -> String {
+    pub fn open(&self, tenant: TenantId, proof: Proof) -> String {
         let cookie = secret();
         let session = Session {
-            tenant: principal.tenant.clone(),
-            principal,
+            tenant,
+            proof,
             csrf: secret(),
         };
         self.open.insert(hash(&cookie), session);

@@ -2,13 +2,15 @@
 //! session cookie, and every page shows that tenant's rows and no others.
 
 mod cookie;
+mod form;
 mod view;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Form, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::routing::{get, post};
 use dashboard::{
     CONTENT_POLICY, ErrorPage, ICON_PATH, ICON_SVG, SCENARIOS_PATH, SIGN_IN_PATH, SIGN_OUT_PATH,
@@ -18,12 +20,12 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY as CSP, CONTENT_TYPE, LOCATION,
     REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
-use crate::auth::Role;
+use crate::auth::{Principal, Role};
 use crate::sessions::{Session, secret};
 use cookie::Cookies;
 
@@ -58,36 +60,56 @@ pub(super) struct Wish {
 
 async fn scenarios(
     State(app): State<Arc<App>>,
-    Query(wish): Query<Wish>,
+    wish: Result<Query<Wish>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
     let Some((_, session)) = session(&app, &headers) else {
         return redirect(SIGN_IN_PATH);
     };
+    // An address that makes no sense shows what an address without wishes does.
+    let wish = wish.map_or_else(|_| Wish::default(), |Query(wish)| wish);
     match view::scenarios(&app, &session, &wish).await {
         Ok(page) => html(StatusCode::OK, render_scenarios(&page)),
         Err(why) => {
             tracing::warn!(%why, "the store does not answer a page");
+            let advice =
+                "Nothing is lost: requests are kept in the journal. Try again in a moment.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            let failure = ErrorPage {
-                frame: view::frame(&app, Some(&session)),
-                status: status.as_u16(),
-                title: "The books are not reachable".to_owned(),
-                advice: "Nothing is lost: requests are kept in the journal. Try again in a moment."
-                    .to_owned(),
-                request_id: None,
-            };
-            html(status, render_error(&failure))
+            notice(
+                &app,
+                Some(&session),
+                status,
+                "The books are not reachable",
+                advice,
+            )
         }
     }
 }
 
+/// A page that says what went wrong.
+fn notice(
+    app: &App,
+    session: Option<&Session>,
+    status: StatusCode,
+    title: &str,
+    advice: &str,
+) -> Response<Body> {
+    let page = ErrorPage {
+        frame: view::frame(app, session),
+        status: status.as_u16(),
+        title: title.to_owned(),
+        advice: advice.to_owned(),
+        request_id: None,
+    };
+    html(status, render_error(&page))
+}
+
 async fn sign_in_form(State(app): State<Arc<App>>) -> Response<Body> {
-    form(&app, StatusCode::OK, None)
+    blank(&app, StatusCode::OK, None)
 }
 
 /// The form with a fresh token, once in the page and once in a cookie.
-fn form(app: &App, status: StatusCode, problem: Option<&str>) -> Response<Body> {
+fn blank(app: &App, status: StatusCode, problem: Option<&str>) -> Response<Body> {
     let csrf = secret();
     let page = SignInPage {
         frame: view::frame(app, None),
@@ -102,39 +124,36 @@ fn form(app: &App, status: StatusCode, problem: Option<&str>) -> Response<Body> 
     response
 }
 
-async fn sign_in(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    Form(sent): Form<SignIn>,
-) -> Response<Body> {
+async fn sign_in(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    let (headers, sent) = match form::read::<SignIn>(&app, request).await {
+        Ok(read) => read,
+        Err(refused) => return *refused,
+    };
     let expected = Cookies::of(&headers).form_token();
     if !expected.is_some_and(|token| same(&token, &sent.csrf)) {
         let problem = "The form was too old. Please try again.";
-        return form(&app, StatusCode::FORBIDDEN, Some(problem));
+        return blank(&app, StatusCode::FORBIDDEN, Some(problem));
     }
     let Ok(bearer) = HeaderValue::from_str(&format!("Bearer {}", sent.key.trim())) else {
-        return form(
+        return blank(
             &app,
             StatusCode::UNAUTHORIZED,
             Some("This is no key or token."),
         );
     };
     let headers: HeaderMap = [(AUTHORIZATION, bearer)].into_iter().collect();
-    let Ok(principal) = app.auth.authenticate(&headers, app.clock.now()) else {
-        return form(
+    let Ok((principal, proof)) = app.auth.sign_in(&headers, app.clock.now()) else {
+        return blank(
             &app,
             StatusCode::UNAUTHORIZED,
             Some("This key or token is not valid."),
         );
     };
-    let may_read = [Role::Finance, Role::Admin]
-        .into_iter()
-        .any(|r| principal.roles.contains(r));
-    if !may_read {
+    if !may_read(&principal) {
         let problem = "This key lacks the role finance or admin.";
-        return form(&app, StatusCode::FORBIDDEN, Some(problem));
+        return blank(&app, StatusCode::FORBIDDEN, Some(problem));
     }
-    let cookie = app.sessions.open(principal);
+    let cookie = app.sessions.open(principal.tenant, proof);
     let mut response = redirect(SCENARIOS_PATH);
     set_cookie(
         &mut response,
@@ -143,11 +162,11 @@ async fn sign_in(
     response
 }
 
-async fn sign_out(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    Form(sent): Form<SignOut>,
-) -> Response<Body> {
+async fn sign_out(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    let (headers, sent) = match form::read::<SignOut>(&app, request).await {
+        Ok(read) => read,
+        Err(refused) => return *refused,
+    };
     if let Some((cookie, session)) = session(&app, &headers)
         && same(&session.csrf, &sent.csrf)
     {
@@ -180,11 +199,22 @@ fn asset(text: &'static str, kind: &'static str) -> Response<Body> {
     response
 }
 
-/// The session of a request, and its cookie. A key withdrawn since then ends it.
+fn may_read(principal: &Principal) -> bool {
+    [Role::Finance, Role::Admin]
+        .into_iter()
+        .any(|role| principal.roles.contains(role))
+}
+
+/// The session of a request, and its cookie. A key that was withdrawn, or lost its role, since then ends it.
 fn session(app: &App, headers: &HeaderMap) -> Option<(String, Session)> {
     let cookie = Cookies::of(headers).session_token()?;
     let session = app.sessions.get(&cookie)?;
-    Some((cookie, session))
+    let still = app.auth.again(&session.proof, app.clock.now());
+    if still.is_ok_and(|principal| may_read(&principal)) {
+        return Some((cookie, session));
+    }
+    app.sessions.close(&cookie);
+    None
 }
 
 fn same(a: &str, b: &str) -> bool {

@@ -27,7 +27,12 @@ pub fn error(context: &RequestContext, error: &ApiError) -> Response<Body> {
         );
     }
     if error.status == 401 {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        // RFC 6750 §3.1: who sent no credential is told the scheme and nothing else.
+        let challenge = match error.code.as_deref() {
+            Some("missing_credentials") => "Bearer",
+            _ => "Bearer error=\"invalid_token\"",
+        };
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
 }

@@ -96,14 +96,6 @@ impl AuthError {
             other => other.code(),
         }
     }
-
-    /// The value of the `www-authenticate` header that goes with the 401.
-    pub const fn www_authenticate(self) -> &'static str {
-        match self {
-            Self::Missing => "Bearer",
-            _ => "Bearer error=\"invalid_token\"",
-        }
-    }
 }
 
 impl From<AuthError> for ApiError {

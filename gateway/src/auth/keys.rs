@@ -232,19 +232,34 @@ impl KeyTable {
         if !bool::from(same) || record.tenant.as_str() != tenant {
             return Err(unknown);
         }
-        if record.revoked.is_some_and(|at| at <= now) {
-            return Err(AuthError::Revoked);
-        }
-        if record.expires.is_some_and(|at| at <= now) {
-            return Err(AuthError::Expired);
-        }
-        Ok(Arc::clone(record))
+        good(record, now)
+    }
+
+    /// The key of a hash that was found before, if it is still good.
+    pub(super) fn again(
+        &self,
+        hash: &KeyHash,
+        now: Timestamp,
+    ) -> Result<Arc<KeyRecord>, AuthError> {
+        let table = self.0.load();
+        let unknown = AuthError::Invalid(Cause::UnknownKey);
+        good(table.get(hash).ok_or(unknown)?, now)
     }
 
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         self.0.load().len()
     }
+}
+
+fn good(record: &Arc<KeyRecord>, now: Timestamp) -> Result<Arc<KeyRecord>, AuthError> {
+    if record.revoked.is_some_and(|at| at <= now) {
+        return Err(AuthError::Revoked);
+    }
+    if record.expires.is_some_and(|at| at <= now) {
+        return Err(AuthError::Expired);
+    }
+    Ok(Arc::clone(record))
 }
 
 fn newer(old: Option<&Arc<KeyRecord>>, fresh: &KeyRecord) -> Arc<KeyRecord> {

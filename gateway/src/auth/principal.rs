@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use openai_api::{ApiError, ErrorKind};
 use units::{ExpertId, KeyId, TenantId};
 
-use super::roles::Roles;
+use super::roles::{Role, Roles};
 use crate::admission::Limits;
 
 /// How a principal proved who they are.
@@ -50,6 +51,19 @@ impl Principal {
         self.allowed_experts
             .as_ref()
             .is_none_or(|allowed| allowed.contains(expert))
+    }
+
+    /// Refuses who lacks a role.
+    ///
+    /// # Errors
+    /// 403 that names the role.
+    pub fn must_be(&self, role: Role) -> Result<(), ApiError> {
+        if self.roles.contains(role) {
+            return Ok(());
+        }
+        let message = format!("this needs the role `{role}`");
+        let kind = ErrorKind::PermissionError;
+        Err(ApiError::new(403, kind, "role_missing", message).without_retry())
     }
 }
 
