@@ -29,6 +29,14 @@ const TOKENS: &[f64] = &[
 const FIRST_TOKEN: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
+/// Buckets of `gen_ai.server.time_per_output_token`, seconds (the same source).
+const EACH_TOKEN: &[f64] = &[
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
+];
+/// Buckets of `gen_ai.client.operation.duration`, seconds (the same source).
+const OPERATION: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
 /// The gateway's own time, seconds, from 50 µs.
 const OVERHEAD: &[f64] = &[
     0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1,
@@ -44,6 +52,10 @@ pub struct Metrics {
     pub token_usage: HistogramVec,
     /// Time to the first token of an answer, by expert.
     pub first_token: HistogramVec,
+    /// Time of each token after the first of a streamed answer, by expert.
+    pub each_token: HistogramVec,
+    /// Attempts at experts, by expert and error type.
+    pub operation: HistogramVec,
     /// Time of a request that was spent in the gateway itself.
     pub overhead: Histogram,
     /// Time of the gate's decision.
@@ -76,6 +88,13 @@ fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(buckets.to_vec())
 }
 
+/// A histogram of OpenTelemetry's, with the attributes that all its series have alike.
+fn genai(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
+    histogram(name, help, buckets)
+        .const_label("gen_ai_operation_name", "chat")
+        .const_label("gen_ai_provider_name", "moegate")
+}
+
 impl Metrics {
     /// Declares and registers every metric.
     ///
@@ -86,7 +105,7 @@ impl Metrics {
         let operation = ["gen_ai_request_model", "error_type"];
         let metrics = Self {
             request_duration: HistogramVec::new(
-                histogram(
+                genai(
                     "gen_ai_server_request_duration_seconds",
                     "Duration of requests (gen_ai.server.request.duration).",
                     DURATION,
@@ -94,7 +113,7 @@ impl Metrics {
                 &operation,
             )?,
             token_usage: HistogramVec::new(
-                histogram(
+                genai(
                     "gen_ai_client_token_usage",
                     "Tokens per attempt (gen_ai.client.token.usage).",
                     TOKENS,
@@ -102,12 +121,28 @@ impl Metrics {
                 &["gen_ai_request_model", "gen_ai_token_type"],
             )?,
             first_token: HistogramVec::new(
-                histogram(
+                genai(
                     "gen_ai_server_time_to_first_token_seconds",
                     "Time to the first token (gen_ai.server.time_to_first_token).",
                     FIRST_TOKEN,
                 ),
                 &["gen_ai_request_model"],
+            )?,
+            each_token: HistogramVec::new(
+                genai(
+                    "gen_ai_server_time_per_output_token_seconds",
+                    "Time per token after the first (gen_ai.server.time_per_output_token).",
+                    EACH_TOKEN,
+                ),
+                &["gen_ai_request_model"],
+            )?,
+            operation: HistogramVec::new(
+                genai(
+                    "gen_ai_client_operation_duration_seconds",
+                    "Duration of attempts at experts (gen_ai.client.operation.duration).",
+                    OPERATION,
+                ),
+                &operation,
             )?,
             overhead: Histogram::with_opts(histogram(
                 "moegate_gateway_overhead_seconds",
@@ -171,10 +206,12 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
-        let all: [Box<dyn prometheus::core::Collector>; 16] = [
+        let all: [Box<dyn prometheus::core::Collector>; 18] = [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
             Box::new(self.first_token.clone()),
+            Box::new(self.each_token.clone()),
+            Box::new(self.operation.clone()),
             Box::new(self.overhead.clone()),
             Box::new(self.decision.clone()),
             Box::new(self.decisions.clone()),

@@ -2,11 +2,13 @@
 //! for headers and budgets, and the store behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ledger::{AttemptRecord, LedgerEvent, RateBook, price_now};
 use ledger_store::{Journal, Store, StoreError};
 use moka::sync::Cache;
+use prometheus::IntCounter;
 use units::{Pico, RequestId, TenantId};
 
 /// How many requests are remembered for feedback that comes before the store has them.
@@ -28,11 +30,20 @@ pub struct Recorder {
     store: Arc<dyn Store>,
     rates: RateBook,
     recent: Cache<OwnRequest, ()>,
+    /// Writes that failed.
+    failures: IntCounter,
+    /// The last write failed.
+    failing: AtomicBool,
 }
 
 impl Recorder {
-    /// Puts the parts together.
-    pub fn new(journal: Journal, store: Arc<dyn Store>, rates: RateBook) -> Self {
+    /// Puts the parts together; `failures` counts the writes that fail.
+    pub fn new(
+        journal: Journal,
+        store: Arc<dyn Store>,
+        rates: RateBook,
+        failures: IntCounter,
+    ) -> Self {
         let recent = Cache::builder()
             .max_capacity(REMEMBERED)
             .time_to_live(REMEMBERED_FOR)
@@ -42,19 +53,29 @@ impl Recorder {
             store,
             rates,
             recent,
+            failures,
+            failing: AtomicBool::new(false),
         }
     }
 
     /// Writes one group of events. `false` means that nothing was kept: no answer may be given away.
     #[must_use]
     pub fn record(&self, events: &[LedgerEvent]) -> bool {
-        match self.journal.append(events) {
+        let written = self.journal.append(events);
+        self.failing.store(written.is_err(), Ordering::Relaxed);
+        match written {
             Ok(()) => true,
             Err(why) => {
+                self.failures.inc();
                 tracing::error!(%why, "journal refuses");
                 false
             }
         }
+    }
+
+    /// Could a request be recorded now? After a write that failed this writes an empty group to see.
+    pub fn takes_records(&self) -> bool {
+        !self.failing.load(Ordering::Relaxed) || self.record(&[])
     }
 
     /// Marginal cost of an attempt at the prices of its time; `None` where a meter or a price is

@@ -15,12 +15,13 @@ pub(super) async fn health() -> Response<Body> {
     plain(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-/// Gate and pool could serve a request now.
+/// Gate, pool and journal could serve a request now.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
     let experts = app.ready_experts();
     let store = app.recorder.store_answers();
+    let journal = app.recorder.takes_records();
     // A store that is away makes nobody wait: the journal holds what it will get.
-    let ready = experts.iter().any(|(_, alive)| *alive > 0);
+    let ready = journal && experts.iter().any(|(_, alive)| *alive > 0);
     let status = if ready {
         StatusCode::OK
     } else {
@@ -36,6 +37,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
             "status": if ready { "ready" } else { "not_ready" },
             "gate": app.gate.load().version(),
             "config": app.config_version,
+            "journal": journal,
             "journal_backlog_bytes": app.recorder.lag_bytes(),
             "store": store,
             "replicas": experts,

@@ -123,14 +123,16 @@ impl App {
         let store = open_store(&config).await?;
         let journal = open_journal(&config, &store, &ids, &clock)?;
         let pool = Pool::start(experts, Arc::clone(&clock), Arc::clone(&ids))?;
+        let metrics = Metrics::new()?;
+        let failures = metrics.journal_errors.clone();
         let store: Arc<dyn Store> = store;
         let app = Self {
             config_version: version(&config),
             prices: Prices::new(&catalog, &rates, clock.now()),
             catalog: ArcSwap::from_pointee(catalog),
             gate: ArcSwap::from_pointee(gate),
-            recorder: Recorder::new(journal, store, rates),
-            metrics: Metrics::new()?,
+            recorder: Recorder::new(journal, store, rates, failures),
+            metrics,
             sessions: Sessions::default(),
             config,
             clock,

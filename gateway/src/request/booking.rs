@@ -7,7 +7,9 @@ use expert_pool::{AttemptError, AttemptReport, ReplicaKind};
 use ledger::{AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord};
 use parking_lot::Mutex;
 use router::{Decision, Reason};
-use units::{ExpertId, Nanos, Pico, ProviderId, Receipt, TenantId, TokenBuckets, Tokens};
+use units::{
+    AttemptStatus, ExpertId, Nanos, Pico, ProviderId, Receipt, TenantId, TokenBuckets, Tokens,
+};
 
 use super::Route;
 use crate::admission::Permit;
@@ -34,7 +36,7 @@ pub struct Booking {
 /// How a request ended.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// The status the client saw.
+    /// The status the client saw, or that of the error frame which ended its stream.
     pub http_status: u16,
     /// Who gave the answer.
     pub answered_by: Option<ExpertId>,
@@ -200,14 +202,45 @@ impl Booking {
                     usage.observe(f64::from(count));
                 }
             }
-            if let Some(first) = report.receipt.first_token_ns {
-                metrics
-                    .first_token
-                    .with_label_values(&[expert])
-                    .observe(seconds(first));
+            let failed = match report.status {
+                AttemptStatus::Ok => "",
+                failed => failed.as_str(),
+            };
+            let took = report.finished.since(report.started);
+            metrics
+                .operation
+                .with_label_values(&[expert, failed])
+                .observe(seconds(took));
+            if self.streamed {
+                self.count_tokens_in_time(report);
             }
         }
         metrics.running.dec();
+    }
+
+    /// When the first token of a stream came, and how fast the others did.
+    fn count_tokens_in_time(&self, report: &AttemptReport) {
+        let (expert, receipt) = (report.expert.as_str(), &report.receipt);
+        let Some(first) = receipt.first_token_ns else {
+            return;
+        };
+        let seconds = |time: Nanos| time.to_duration().as_secs_f64();
+        let metrics = &self.app.metrics;
+        metrics
+            .first_token
+            .with_label_values(&[expert])
+            .observe(seconds(first));
+        let later = receipt.tokens.output().and_then(|count| {
+            let later = count.get().checked_sub(1).filter(|later| *later > 0)?;
+            u32::try_from(later).ok()
+        });
+        if let Some((later, total)) = later.zip(receipt.total_ns) {
+            let each = seconds(total.saturating_sub(first)) / f64::from(later);
+            metrics
+                .each_token
+                .with_label_values(&[expert])
+                .observe(each);
+        }
     }
 }
 

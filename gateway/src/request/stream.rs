@@ -109,18 +109,17 @@ impl Relay {
             return;
         };
         booking.add([report]);
-        let ending = Ending {
-            http_status: 200,
-            answered_by: Some(self.expert.clone()),
+        let broke = match (whole, timed_out) {
+            (true, _) => None,
+            (false, true) => Some(failure::deadline()),
+            (false, false) => Some(failure::broken_stream()),
         };
-        let booked = booking.close(&ending);
-        let failure = match (whole, booked.recorded) {
-            (true, true) => None,
-            (true, false) => Some(failure::not_recorded()),
-            (false, _) if timed_out => Some(failure::deadline()),
-            (false, _) => Some(failure::broken_stream()),
-        };
-        if let Some(error) = failure {
+        let booked = booking.close(&Ending {
+            http_status: broke.as_ref().map_or(200, |error| error.status),
+            answered_by: broke.is_none().then(|| self.expert.clone()),
+        });
+        let unrecorded = (!booked.recorded).then(failure::not_recorded);
+        if let Some(error) = broke.or(unrecorded) {
             self.last.push_back(sse::error_frame(&error));
             return;
         }
