@@ -1,6 +1,7 @@
 //! Puts the shared state together, in the order in which parts need each other.
 
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ use crate::sessions::Sessions;
 use crate::stored_keys;
 use crate::tenants::Tenants;
 
+/// How long a start waits for what the last run left in the journal.
+const LEFTOVERS: Duration = Duration::from_secs(10);
+
 /// Why the shared state cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -56,19 +60,21 @@ pub enum BuildError {
         why: std::io::Error,
     },
     /// The store.
-    #[error("store in {dir}: {why}")]
+    #[error("store in {dir}")]
     Store {
         /// Its folder.
         dir: String,
         /// What is wrong.
+        #[source]
         why: StoreError,
     },
     /// The journal.
-    #[error("journal in {dir}: {why}")]
+    #[error("journal in {dir}")]
     Journal {
         /// Its folder.
         dir: String,
         /// What is wrong.
+        #[source]
         why: JournalError,
     },
     /// The metrics.
@@ -82,8 +88,11 @@ pub enum BuildError {
 /// The folder or the file cannot be used.
 pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
     let dir = &config.store.dir;
-    tokio::fs::create_dir_all(dir)
-        .await
+    // Keys' hashes and everybody's bills: for the owner only, where we make the folder.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
         .map_err(|why| BuildError::Folder {
             dir: dir.display().to_string(),
             why,
@@ -148,8 +157,25 @@ impl App {
             why,
         };
         app.refresh_keys().await.map_err(failed)?;
+        app.post_leftovers().await;
         app.restore_budgets().await.map_err(failed)?;
         Ok(app)
+    }
+
+    /// Posts what a run before this one has left in the journal, so that budgets start from all that was spent.
+    /// Where that takes long, it goes on in the background and the budgets learn of it as it comes.
+    async fn post_leftovers(&self) {
+        let posting = async {
+            let drained = self.recorder.drain().await;
+            drained.map_err(|why| why.to_string())?;
+            let settled = self.recorder.store().settle(self.clock.now()).await;
+            settled.map_err(|why| why.to_string())
+        };
+        match tokio::time::timeout(LEFTOVERS, posting).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(why)) => tracing::warn!(%why, "the last run's requests are not posted yet"),
+            Err(_) => tracing::warn!("the last run's requests are still being posted"),
+        }
     }
 
     /// Reads every key from the store into the table in memory.
@@ -162,8 +188,11 @@ impl App {
         Ok(())
     }
 
-    /// Budgets start from what the books say was spent this month.
-    async fn restore_budgets(&self) -> Result<(), StoreError> {
+    /// Budgets start from what the books say was spent this month, and learn what is posted late.
+    ///
+    /// # Errors
+    /// The store does not answer; what is known stays.
+    pub async fn restore_budgets(&self) -> Result<(), StoreError> {
         let month = Month::of(self.clock.now());
         let mut tenants: HashMap<TenantId, units::Pico> = HashMap::new();
         for spend in self.recorder.store().spend(month).await? {

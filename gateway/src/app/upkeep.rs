@@ -21,6 +21,8 @@ const KEY_SETS_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often prices are looked up again.
 const PRICES_EVERY: Duration = Duration::from_secs(30);
+/// How often budgets learn what the books say was spent.
+const BUDGETS_EVERY: Duration = Duration::from_secs(30);
 /// How often worker counters are recorded.
 const COUNTERS_EVERY: Duration = Duration::from_secs(5);
 
@@ -44,6 +46,7 @@ impl Upkeep {
             (KEY_SETS_EVERY, Chore::KeySets),
             (SWEEP_EVERY, Chore::Sweep),
             (PRICES_EVERY, Chore::Prices),
+            (BUDGETS_EVERY, Chore::Budgets),
             (COUNTERS_EVERY, Chore::Counters),
         ] {
             tasks.spawn(every(period, stop.clone(), Arc::clone(app), chore));
@@ -76,6 +79,7 @@ enum Chore {
     KeySets,
     Sweep,
     Prices,
+    Budgets,
     Counters,
 }
 
@@ -103,6 +107,11 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
                 let now = app.clock.now();
                 app.prices
                     .refresh(&app.catalog.load(), app.recorder.rates(), now);
+            }
+            Chore::Budgets => {
+                if let Err(why) = app.restore_budgets().await {
+                    tracing::warn!(%why, "spending cannot be read; what is known stays");
+                }
             }
             Chore::Counters => app.record_counters(&app.pool.samples()),
         }
@@ -145,6 +154,6 @@ fn counters(sample: &WorkerSample) -> PoolCounters {
         busy: sample.counters.busy_ns,
         load: sample.counters.load_ns,
         idle: sample.counters.idle_ns,
-        load_by_expert: Vec::new(),
+        load_by_expert: sample.loads.clone(),
     }
 }

@@ -28,6 +28,9 @@ pub(crate) struct HostedExpert {
     pub(crate) domain: Option<String>,
     #[serde(default)]
     pub(crate) loaded: bool,
+    /// Time of its loads since the worker started.
+    #[serde(default)]
+    pub(crate) load_ns: Nanos,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -91,6 +94,8 @@ pub struct WorkerSample {
     pub version: Arc<str>,
     /// The counters.
     pub counters: WorkerCounters,
+    /// Of the load time, what each expert has caused.
+    pub loads: Vec<(ExpertId, Nanos)>,
 }
 
 #[cfg(test)]
@@ -100,14 +105,19 @@ mod tests {
     #[test]
     fn a_status_is_read_and_unknown_fields_are_passed_over() {
         let text = r#"{"version":"0.1.0","device":"cpu","started_unix_ms":1700000000000,
-            "experts":[{"id":"legal","version":"1","domain":"legal","loaded":true,"bytes":9}],
+            "experts":[{"id":"legal","version":"1","domain":"legal","loaded":true,"bytes":9,
+            "load_ns":17}],
             "capacity":{"queue":64,"max_batch":8,"memory_bytes":1},"queue":{"waiting":2,"running":3},
             "counters":{"provisioned_ns":10,"busy_ns":4,"load_ns":1,"idle_ns":5,"requests":7,
             "rejected":0,"cancelled":0},"more":1}"#;
         let status: WorkerStatus = serde_json::from_str(text).unwrap();
         assert_eq!(status.capacity.queue, Some(64));
         assert_eq!(status.queue.waiting + status.queue.running, 5);
-        assert_eq!(status.experts.first().unwrap().id.as_str(), "legal");
+        let legal = status.experts.first().unwrap();
+        assert_eq!(
+            (legal.id.as_str(), legal.load_ns),
+            ("legal", Nanos::new(17))
+        );
         assert_eq!(status.counters.idle_ns, Nanos::new(5));
         let least = r#"{"version":"1","device":"cpu","started_unix_ms":1,"experts":[],
             "counters":{"provisioned_ns":0,"busy_ns":0,"load_ns":0,"idle_ns":0}}"#;

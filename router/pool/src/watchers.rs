@@ -140,6 +140,11 @@ async fn probe(shared: &Shared, member: &Arc<Member>) -> Result<(), AttemptError
         device: status.device.into(),
         version: status.version.into(),
         counters: status.counters,
+        loads: status
+            .experts
+            .into_iter()
+            .map(|expert| (expert.id, expert.load_ns))
+            .collect(),
     };
     shared.samples.send_modify(|samples| {
         samples.insert(sample.worker.clone(), sample);
