@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use expert_card::{CardError, ExpertCard};
 use ledger::{Host, Meter, Price as LedgerPrice, RateBook, RateSubject};
@@ -28,6 +27,9 @@ pub enum CatalogError {
     /// A remote's id is no provider name.
     #[error("the remote {0} cannot name a provider")]
     Provider(ExpertId),
+    /// The policy names a generalist that is not there.
+    #[error("policy.generalist: nobody offers the expert {0}")]
+    Generalist(ExpertId),
 }
 
 /// One expert on offer.
@@ -37,6 +39,8 @@ pub struct ExpertEntry {
     pub id: ExpertId,
     /// The field it knows.
     pub domain: String,
+    /// It answers what no expert knows.
+    pub generalist: bool,
     /// Who provides it, for `GET /v1/models`.
     pub owner: String,
     /// Who charges for it.
@@ -66,6 +70,7 @@ impl ExpertEntry {
     /// The candidate for a decision, with prices of this instant and without its load.
     pub fn candidate(&self, price: Price) -> Candidate<'_> {
         Candidate {
+            generalist: self.generalist,
             price,
             context_tokens: self.context_tokens,
             capabilities: Capabilities {
@@ -103,6 +108,7 @@ impl Catalog {
             experts.push(remote_entry(remote)?);
         }
         experts.sort_by(|a, b| a.id.cmp(&b.id));
+        appoint(&mut experts, config.policy.generalist.as_ref())?;
         let mut by_id = HashMap::new();
         for (at, expert) in experts.iter().enumerate() {
             if by_id.insert(expert.id.clone(), at).is_some() {
@@ -123,6 +129,22 @@ impl Catalog {
     }
 }
 
+/// The one generalist that the policy names; those of the domain `general` where it names none.
+fn appoint(experts: &mut [ExpertEntry], named: Option<&ExpertId>) -> Result<(), CatalogError> {
+    for expert in &mut *experts {
+        expert.generalist = match named {
+            Some(id) => expert.id == *id,
+            None => expert.domain == "general",
+        };
+    }
+    match named {
+        Some(id) if !experts.iter().any(|expert| expert.generalist) => {
+            Err(CatalogError::Generalist(id.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn hosted(dir: &Path, pool: &PoolId) -> Result<ExpertEntry, CatalogError> {
     let card = ExpertCard::read(dir).map_err(|why| CatalogError::Card {
         dir: dir.to_owned(),
@@ -140,6 +162,7 @@ fn hosted(dir: &Path, pool: &PoolId) -> Result<ExpertEntry, CatalogError> {
         typical_output: None,
         typical_latency: None,
         concurrency: None,
+        generalist: false,
         id: card.id,
         domain: card.domain,
     })
@@ -150,6 +173,7 @@ fn remote_entry(remote: &RemoteConfig) -> Result<ExpertEntry, CatalogError> {
         .map_err(|_| CatalogError::Provider(remote.id.clone()))?;
     Ok(ExpertEntry {
         id: remote.id.clone(),
+        generalist: false,
         domain: remote.domain.clone(),
         owner: "remote".to_owned(),
         host: Host::Provider(provider),
@@ -194,6 +218,3 @@ pub fn price_at(host: &Host, book: &RateBook, when: Timestamp) -> Price {
         }
     }
 }
-
-/// A shared catalog.
-pub type SharedCatalog = Arc<Catalog>;

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use expert_pool::{AttemptLimits, CallPlan, PoolFailure, RequestBody};
 use http::{HeaderMap, HeaderName, Response};
-use openai_api::{ApiError, ChatRequest, ErrorBody, ErrorKind, RequestError};
+use openai_api::{ApiError, ChatRequest, ErrorKind, RequestError};
+use serde_json::Value;
 use units::Nanos;
 
 use crate::admission::AdmitAsk;
 use crate::api::{RequestContext, body, failure, header};
 use crate::app::App;
+use crate::auth::Role;
 
 /// The decision's id, on every answer that has one.
 const X_DECISION: HeaderName = HeaderName::from_static("x-moegate-decision");
@@ -65,6 +67,8 @@ pub async fn serve(
     body: Body,
 ) -> Result<Response<Body>, NoAnswer> {
     let principal = app.authenticate(headers, context)?;
+    principal.must_be(Role::User)?;
+    body::expect_json(headers)?;
     let bounds = body::Bounds {
         bytes: app.config.server.max_body_bytes,
         time: app.config.server.body_timeout(),
@@ -155,21 +159,19 @@ fn failed(failure: &PoolFailure) -> ApiError {
 /// An expert says the request is wrong. Its word is passed on where it is about the request; where it
 /// is about our own credentials or a model that is not there, the fault is ours.
 fn refused_upstream(status: u16, body: &[u8]) -> ApiError {
-    let said = serde_json::from_slice::<ErrorBody>(body)
-        .ok()
-        .map(|body| body.error);
-    match (status, said) {
-        (400 | 413 | 422, Some(said)) => ApiError {
-            param: said.param,
-            code: said.code,
-            ..ApiError::new(
-                400,
-                ErrorKind::InvalidRequestError,
-                "refused_by_expert",
-                said.message,
-            )
-        },
-        (400 | 413 | 422, None) => failure::refused_by_expert(),
-        _ => failure::expert_failed(),
+    if !matches!(status, 400 | 413 | 422) {
+        return failure::expert_failed();
+    }
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    // Some servers put the error's fields at the top, and many have types and codes of their own.
+    let error = said.get("error").unwrap_or(&said);
+    let text = |name: &str| error.get(name)?.as_str().map(str::to_owned);
+    let Some(message) = text("message") else {
+        return failure::refused_by_expert();
+    };
+    let code = text("code").unwrap_or_else(|| "refused_by_expert".to_owned());
+    ApiError {
+        param: text("param"),
+        ..ApiError::new(400, ErrorKind::InvalidRequestError, &code, message)
     }
 }

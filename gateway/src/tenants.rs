@@ -71,6 +71,25 @@ impl Tenants {
         unknown.dedup();
         unknown
     }
+
+    /// Tasks that a scenario asks for and no expert's card has: the scenario would go to any task.
+    pub fn unknown_tasks(&self, catalog: &Catalog) -> Vec<(TenantId, ScenarioId, String)> {
+        let has = |task: &String| {
+            let mut cards = catalog.experts().iter().map(|expert| &expert.tasks);
+            cards.any(|tasks| tasks.contains(task))
+        };
+        let mut unknown: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|(id, tenant)| tenant.rules.iter().map(move |(s, rule)| (id, s, rule)))
+            .filter_map(|(id, scenario, rule)| {
+                let task = rule.task.as_ref().filter(|task| !has(task))?;
+                Some((id.clone(), scenario.clone(), task.clone()))
+            })
+            .collect();
+        unknown.sort();
+        unknown
+    }
 }
 
 impl Tenant {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use openai_api::ApiError;
 
@@ -22,6 +22,27 @@ pub struct Bounds {
     pub bytes: usize,
     /// Longest time for the whole body.
     pub time: Duration,
+}
+
+/// Refuses a body that is said to be something else than plain JSON, before any of it is read.
+///
+/// # Errors
+/// 415 for another type or for a compressed body.
+pub fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+    if let Some(kind) = text(CONTENT_TYPE) {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = kind.to_ascii_lowercase();
+        let json = kind == "application/json"
+            || kind.starts_with("application/") && kind.ends_with("+json");
+        if !json {
+            return Err(failure::unsupported_type());
+        }
+    }
+    match text(CONTENT_ENCODING) {
+        None | Some("identity") => Ok(()),
+        Some(_) => Err(failure::unsupported_encoding()),
+    }
 }
 
 /// Reads the whole body.

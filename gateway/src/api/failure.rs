@@ -66,6 +66,17 @@ pub fn unknown_scenario() -> ApiError {
     .with_param("metadata.scenario")
 }
 
+/// A task that no expert of the caller has.
+pub fn unknown_task() -> ApiError {
+    ApiError::new(
+        400,
+        ErrorKind::InvalidRequestError,
+        "unknown_task",
+        "metadata.task names no task of an expert that this key may use",
+    )
+    .with_param("metadata.task")
+}
+
 /// The body is larger than the configuration allows.
 pub fn too_large(bound: usize) -> ApiError {
     ApiError::new(
@@ -73,6 +84,26 @@ pub fn too_large(bound: usize) -> ApiError {
         ErrorKind::InvalidRequestError,
         "request_too_large",
         format!("the body is larger than {bound} bytes"),
+    )
+}
+
+/// The body is said to be no JSON.
+pub fn unsupported_type() -> ApiError {
+    ApiError::new(
+        415,
+        ErrorKind::InvalidRequestError,
+        "unsupported_media_type",
+        "the body must be JSON: send `Content-Type: application/json`",
+    )
+}
+
+/// The body is compressed.
+pub fn unsupported_encoding() -> ApiError {
+    ApiError::new(
+        415,
+        ErrorKind::InvalidRequestError,
+        "unsupported_media_type",
+        "the body must not be compressed: leave `Content-Encoding` out",
     )
 }
 
@@ -149,16 +180,6 @@ pub fn unknown_request() -> ApiError {
     .with_param("request_id")
 }
 
-/// The caller's role does not suffice.
-pub fn wrong_role(role: &str) -> ApiError {
-    ApiError::new(
-        403,
-        ErrorKind::PermissionError,
-        "role_missing",
-        format!("this needs the role {role:?}"),
-    )
-}
-
 /// The expert failed and no other could take over.
 pub fn expert_failed() -> ApiError {
     ApiError::new(
@@ -204,6 +225,7 @@ const OWN_CODES: &[&str] = &[
     "invalid_json",
     "invalid_value",
     "invalid_feedback",
+    "unsupported_media_type",
     "no_expert_available",
     "deadline_exceeded",
     "no_expert_allowed",

@@ -14,6 +14,7 @@ use units::RequestId;
 use super::context::ANSWER_PREFIX;
 use super::{RequestContext, body, failure, respond};
 use crate::app::App;
+use crate::auth::Role;
 
 /// Longest comment in characters. Its text is not kept.
 const LONGEST_COMMENT: usize = 4_096;
@@ -47,6 +48,8 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
     let context = app.context(&parts.headers);
     let taken = async {
         let principal = app.authenticate(&parts.headers, &context)?;
+        principal.must_be(Role::User)?;
+        body::expect_json(&parts.headers)?;
         let bounds = body::Bounds {
             bytes: 64 << 10,
             time: app.config.server.body_timeout(),

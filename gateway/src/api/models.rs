@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, Response};
 use openai_api::{ApiError, Model, ModelList};
@@ -27,10 +28,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
 /// One of the list.
 pub(super) async fn one(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
     let context = app.context(&headers);
+    // What is no text names no model.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     let found = app
         .authenticate(&headers, &context)
         .and_then(|who| find(&app, &who, &id));

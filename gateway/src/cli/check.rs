@@ -18,14 +18,23 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     if let Some(tls) = &config.server.tls {
         crate::server::acceptor(tls)?;
     }
+    // Addresses and keys of remotes; children are started by `serve` alone.
+    crate::pools::expert_pools(&config, &[])?;
     let tenants = Tenants::new(&config);
-    let unknown = tenants.unknown_experts(&catalog);
-    for (tenant, expert) in &unknown {
+    let mut slips = 0_usize;
+    for (tenant, expert) in tenants.unknown_experts(&catalog) {
         say(format_args!(
             "tenant {tenant} allows the expert {expert}, which nobody offers"
         ));
+        slips = slips.saturating_add(1);
     }
-    if !unknown.is_empty() {
+    for (tenant, scenario, task) in tenants.unknown_tasks(&catalog) {
+        say(format_args!(
+            "scenario {scenario} of tenant {tenant} asks for the task {task}, which no expert has"
+        ));
+        slips = slips.saturating_add(1);
+    }
+    if slips > 0 {
         return Ok(ExitCode::FAILURE);
     }
     say(format_args!(

@@ -32,7 +32,7 @@ pub struct PolicyConfig {
     /// What a second of waiting costs, in currency units.
     #[serde(deserialize_with = "amount")]
     pub value_of_second: Pico,
-    /// The expert for requests that no expert knows.
+    /// The expert for requests that no expert knows; absent means those of the domain `general`.
     pub generalist: Option<ExpertId>,
     /// Share of requests that explore, 0 to 0.2.
     pub exploration: f32,

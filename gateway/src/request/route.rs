@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 
 use http::HeaderValue;
-use ledger::ScenarioSource;
+use ledger::{Host, ScenarioSource};
 use openai_api::{ApiError, ChatRequest, ErrorKind, ResponseFormat, Role as ChatRole};
-use router::{Capacity, DecideError, Decision, Draw, RequestView, Role, Scratch, Turn, decide};
+use router::{
+    Capacity, DecideError, Decision, Draw, Ranked, RequestView, Role, Scratch, Turn, decide,
+};
 use units::{ExpertId, Pico, ScenarioId, Tokens};
 
 use crate::api::{AUTO, failure};
 use crate::app::App;
 use crate::auth::Principal;
-use crate::catalog::ExpertEntry;
+use crate::catalog::{Catalog, ExpertEntry};
 use crate::tenants::Tenant;
 
 /// Where a request goes, and what it may use at most.
@@ -108,7 +110,7 @@ impl App {
             .map(|expert| self.standing(expert))
             .collect();
         if candidates.is_empty() {
-            return Err(failure::no_candidate());
+            return Err(task.map_or_else(failure::no_candidate, |_| failure::unknown_task()));
         }
         let draw = Draw {
             id: self.ids.decision(),
@@ -121,14 +123,14 @@ impl App {
             .take(self.config.policy.max_experts)
             .cloned()
             .collect();
-        let tried = || {
-            decision
-                .candidates
-                .iter()
-                .filter(|row| order.contains(&row.expert))
-        };
-        let cost = tried().map(|row| row.cost).max().unwrap_or(Pico::ZERO);
-        let output = tried().map(|row| row.output).max().unwrap_or(Tokens::ZERO);
+        let most = decision
+            .candidates
+            .iter()
+            .filter(|row| order.contains(&row.expert))
+            .map(|row| self.most(&catalog, row, view.max_output_tokens));
+        let (cost, output) = most.fold((Pico::ZERO, Tokens::ZERO), |(cost, output), row| {
+            (cost.max(row.0), output.max(row.1))
+        });
         let task = rule
             .task
             .as_deref()
@@ -144,13 +146,30 @@ impl App {
         })
     }
 
+    /// The most that a try may cost and write. A hosted expert writes what is predicted; a remote may go on to
+    /// the bound that the client sets, whatever is predicted.
+    fn most(&self, catalog: &Catalog, row: &Ranked, bound: Option<Tokens>) -> (Pico, Tokens) {
+        let host = catalog.get(&row.expert).map(|expert| &expert.host);
+        let remote = matches!(host, Some(Host::Provider(_)));
+        let output = bound
+            .filter(|_| remote)
+            .unwrap_or(row.output)
+            .max(row.output);
+        let more = i128::from(output.get().saturating_sub(row.output.get()));
+        let each = self.prices.of(&row.expert).per_output_token;
+        let more = each.checked_mul(more);
+        let cost = more.and_then(|more| row.cost.checked_add(more));
+        (cost.unwrap_or(row.cost), output)
+    }
+
     /// An expert as it stands now: with its price and its load.
     fn standing<'a>(&self, expert: &'a ExpertEntry) -> router::Candidate<'a> {
         let load = self.pool.load(&expert.id);
+        let carried = load.outstanding.saturating_add(load.elsewhere);
         let full = expert
             .concurrency
             .is_some_and(|most| load.outstanding >= most)
-            || load.capacity == Some(0);
+            || load.capacity.is_some_and(|room| carried >= room);
         let capacity = match (load.available, full) {
             (0, _) => Capacity::Down,
             (_, true) => Capacity::Full,
