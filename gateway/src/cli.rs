@@ -7,6 +7,7 @@ mod key;
 mod ledger;
 mod scenario;
 mod serve;
+mod signals;
 mod table;
 
 pub use key::make as make_key;

@@ -7,6 +7,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 use units::TenantId;
 
+use super::signals::Signals;
 use super::{runtime, say};
 use crate::config::{Config, Overrides, load};
 use crate::demo::{self, Client, Outcome};
@@ -41,6 +42,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(config: Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let first = config.tenants.first().map(|tenant| tenant.id.clone());
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
@@ -48,10 +50,14 @@ async fn show(config: Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let client = Client::new(address);
     let visit = async {
-        let played = demo::run(&app, &client, &args.traffic).await;
+        // A signal ends the traffic too; what was answered by then is in the books.
+        let played = tokio::select! {
+            played = demo::run(&app, &client, &args.traffic) => played,
+            () = signals.heard() => Err(anyhow::anyhow!("interrupted")),
+        };
         if let (Ok(outcome), false) = (&played, args.once) {
             invite(&format!("http://{address}"), outcome, first.as_ref());
-            tokio::signal::ctrl_c().await?;
+            signals.heard().await;
         }
         stop.cancel();
         played

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{ConfigArgs, runtime, say};
 use crate::config::{Config, Overrides, load};
 use crate::gateway::Gateway;
@@ -29,21 +29,19 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before anybody can know of the process, so that no signal finds it unprepared.
+    let mut signals = Signals::listen()?;
     let gateway = Gateway::start(config).await?;
     // One line for programs that wait for the port.
     say(serde_json::json!({"listening": gateway.address()}));
     let stop = CancellationToken::new();
-    let signals = stop.clone();
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let stopping = stop.clone();
     tokio::select! {
         () = gateway.run(stop) => {}
         () = async {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            signals.heard().await;
             tracing::info!("draining");
-            signals.cancel();
+            stopping.cancel();
             std::future::pending::<()>().await;
         } => {}
     }

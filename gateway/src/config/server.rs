@@ -22,7 +22,8 @@ pub struct ServerConfig {
     pub header_timeout_ms: u64,
     /// Time for a request's body, in milliseconds.
     pub body_timeout_ms: u64,
-    /// How long a connection may be idle between requests, in milliseconds.
+    /// How long a connection may be idle between requests, and how long a client may leave its answer untaken, in
+    /// milliseconds.
     pub idle_timeout_ms: u64,
     /// Time for an answer where the client sets none, in milliseconds.
     pub request_timeout_ms: u64,

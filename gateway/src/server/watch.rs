@@ -1,7 +1,8 @@
-//! Tells an idle connection from one whose request head comes too slowly.
+//! Tells an idle connection from one whose request head comes too slowly, and from one whose client does not
+//! take its answer.
 //!
-//! hyper has one timer for both, so a short time for heads would also end idle connections that a
-//! load balancer wants to use again.
+//! hyper has one timer for the first two, so a short time for heads would also end idle connections that a
+//! load balancer wants to use again; for the third it has none.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The state of one connection.
@@ -29,6 +31,9 @@ pub(super) struct Watch {
     /// HTTP/2 mixes control frames with heads; there only the idle time counts.
     multiplexed: AtomicBool,
     seen_bytes: AtomicBool,
+    /// Answers that wait for the client to take more, by number, and since when.
+    untaken: Mutex<Vec<(u32, u64)>>,
+    answers: AtomicU32,
 }
 
 /// What to do with a connection.
@@ -49,6 +54,8 @@ impl Watch {
             head_since: AtomicU64::new(0),
             multiplexed: AtomicBool::new(false),
             seen_bytes: AtomicBool::new(false),
+            untaken: Mutex::default(),
+            answers: AtomicU32::new(0),
         }
     }
 
@@ -65,6 +72,29 @@ impl Watch {
         Running(Arc::clone(watch))
     }
 
+    /// It is the client's turn: this answer has something for it.
+    fn offer(&self, answer: u32) {
+        let now = self.now();
+        let mut untaken = self.untaken.lock();
+        match untaken.iter_mut().find(|(number, _)| *number == answer) {
+            Some((_, since)) => *since = now,
+            None => untaken.push((answer, now)),
+        }
+    }
+
+    /// It is the expert's turn, or the answer has ended.
+    fn taken(&self, answer: u32) {
+        let mut untaken = self.untaken.lock();
+        if let Some(at) = untaken.iter().position(|(number, _)| *number == answer) {
+            untaken.swap_remove(at);
+        }
+    }
+
+    /// Since when the slowest client of the connection has not taken what is offered.
+    fn offered_since(&self) -> Option<u64> {
+        self.untaken.lock().iter().map(|(_, since)| *since).min()
+    }
+
     fn saw(&self, bytes: &[u8]) {
         if !self.seen_bytes.swap(true, Ordering::AcqRel) {
             self.multiplexed
@@ -76,10 +106,17 @@ impl Watch {
         }
     }
 
-    /// Closes what is idle or slow for too long, else says when to look again.
+    /// Closes what is idle, slow or untaken for too long, else says when to look again.
     pub(super) fn look(&self) -> Verdict {
         if self.running.load(Ordering::Acquire) > 0 {
-            return Verdict::LookAgain(self.header_timeout.min(self.idle_timeout));
+            let Some(since) = self.offered_since() else {
+                return Verdict::LookAgain(self.header_timeout.min(self.idle_timeout));
+            };
+            let waited = Duration::from_nanos(self.now().saturating_sub(since));
+            return match self.idle_timeout.checked_sub(waited) {
+                None => Verdict::Close,
+                Some(left) => Verdict::LookAgain(left.min(self.header_timeout)),
+            };
         }
         let head_since = self.head_since.load(Ordering::Acquire);
         let in_head = head_since > 0 && !self.multiplexed.load(Ordering::Acquire);
@@ -168,19 +205,31 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedIo<S> {
     }
 }
 
-/// A body that keeps its request running until it is written or dropped.
+/// A body that keeps its request running until it is written or dropped. Between two polls it is the client's
+/// turn: hyper asks for more once the client has taken what there was.
 #[derive(Debug)]
 pub(super) struct WatchedBody {
     body: Body,
-    _running: Running,
+    number: u32,
+    running: Running,
 }
 
 impl WatchedBody {
     pub(super) fn new(body: Body, running: Running) -> Self {
+        let watch = &running.0;
+        let number = watch.answers.fetch_add(1, Ordering::Relaxed);
+        watch.offer(number);
         Self {
             body,
-            _running: running,
+            number,
+            running,
         }
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        self.running.0.taken(self.number);
     }
 }
 
@@ -192,7 +241,13 @@ impl HttpBody for WatchedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let (watch, number) = (&self.running.0, self.number);
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => watch.offer(number),
+            Poll::Ready(_) | Poll::Pending => watch.taken(number),
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -226,6 +281,32 @@ mod tests {
         assert!(matches!(watch.look(), Verdict::LookAgain(_)));
         drop(running);
         assert_eq!(watch.look(), Verdict::Close);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_is_given_up_and_one_that_waits_for_its_expert_is_not() {
+        let watch = Arc::new(Watch::new(LONG, Duration::ZERO));
+        let running = Watch::begin(&watch);
+        assert_ne!(watch.look(), Verdict::Close, "the expert's turn");
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from("a"))]);
+        let body = Body::from_stream(futures_util::StreamExt::chain(
+            pieces,
+            futures_util::stream::pending(),
+        ));
+        let mut body = WatchedBody::new(body, running);
+        let later = || {
+            while watch.offered_since() == Some(watch.now()) {}
+        };
+        later();
+        assert_eq!(watch.look(), Verdict::Close, "not asked for yet");
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready());
+        later();
+        assert_eq!(watch.look(), Verdict::Close, "handed out, not taken");
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
+        assert_ne!(watch.look(), Verdict::Close, "taken, and no more there");
+        drop(body);
+        assert!(watch.untaken.lock().is_empty());
     }
 
     #[test]
