@@ -1,7 +1,6 @@
 //! Whatever comes in, the right error object goes out, and nothing is booked.
 
 use std::io::Write;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::http::{self, Reply};
@@ -134,15 +133,7 @@ fn withdrawn_and_expired_keys() {
     let stage = stage();
     let address = stage.system.address();
     let withdrawn = stage.system.key("a", &["--name", "gone"]);
-    let list = stage.system.told(&["key", "list", "--tenant", "a"]);
-    let id = list
-        .lines()
-        .find(|l| l.contains("gone"))
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned();
+    let id = stage.system.key_id("a", "gone");
     stage.system.told(&["key", "revoke", "--tenant", "a", &id]);
     stage.system.wait("the withdrawn key is refused", || {
         http::get(address, "/v1/models", Some(&withdrawn)).status == 401
@@ -336,11 +327,6 @@ fn slow_and_half_connections() {
     assert!(matches!(reply.status, 0 | 400), "{}", reply.text());
     // Others are served all the while.
     assert_eq!(http::get(address, "/health", None).status, 200);
-    let patient = Duration::from_secs(60);
-    assert!(
-        patient > Duration::from_millis(700),
-        "the harness waits longer than the gateway"
-    );
     stage.nothing_booked();
 }
 

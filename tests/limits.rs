@@ -128,3 +128,58 @@ fn a_crowd_spends_no_more_than_the_budget_and_one_reservation() {
     let reply = http::chat(system.address(), &key, &hello());
     assert_eq!(reply.status, 429, "{}", reply.text());
 }
+
+#[test]
+fn a_killed_gateway_forgets_no_spending() {
+    let mock = Mock::start(&[]);
+    let mut system = start(&mock);
+    // Two answers of some 40 millionths each are more than this.
+    let key = system.key("a", &["--monthly-budget", "0.00006"]);
+    let mut spent = 0;
+    loop {
+        let reply = http::chat(system.address(), &key, &hello());
+        if reply.status == 429 {
+            break;
+        }
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        spent += 1;
+        assert!(spent < 10, "the budget ends");
+    }
+    assert!(spent > 0);
+    system.kill();
+    system.launch();
+    system.wait_ready();
+    let reply = http::chat(system.address(), &key, &hello());
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    assert_eq!(mock.counts()["requests"], spent);
+}
+
+#[test]
+fn what_a_client_allows_an_answer_to_cost_is_held_back() {
+    // The upstream writes 800 tokens, more than any prediction says; the client allows as many.
+    let mock = Mock::start(&["--tokens", "800", "--delay-ms", "300"]);
+    let mut system = start(&mock);
+    let key = system.key("a", &["--monthly-budget", "0.0034"]);
+    let mut body = hello();
+    body["max_tokens"] = 800.into();
+    let served = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| {
+                let reply = http::chat(system.address(), &key, &body);
+                match reply.status {
+                    200 => drop(served.fetch_add(1, Ordering::AcqRel)),
+                    429 => {}
+                    other => panic!("{other}: {}", reply.text()),
+                }
+            });
+        }
+    });
+    // 0.0016 each: two fit, whoever asks at the same time.
+    assert_eq!(served.into_inner(), 2);
+    assert!(system.terminate().success(), "{}", system.log());
+    let report: Value =
+        serde_json::from_str(&system.told(&["scenario", "report", "--format", "json"])).unwrap();
+    let spent = report["scenarios"][0]["cost"]["marginal"].as_u64().unwrap();
+    assert!(spent <= 3_400_000_000, "{spent}");
+}

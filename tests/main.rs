@@ -9,6 +9,7 @@
     reason = "a helper of a test fails the test by panicking and explains itself on the terminal"
 )]
 
+mod abuse;
 mod architecture;
 mod bad_input;
 mod demo;
@@ -17,4 +18,6 @@ mod limits;
 mod official_sdk;
 mod operator;
 mod streams;
+mod surface;
 mod traffic;
+mod upstreams;

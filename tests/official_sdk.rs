@@ -42,15 +42,7 @@ task = \"banking77\"
     });
     system.wait_ready();
     let nobody = system.key("a", &["--name", "gone"]);
-    let list = system.told(&["key", "list", "--tenant", "a"]);
-    let id = list
-        .lines()
-        .find(|l| l.contains("gone"))
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned();
+    let id = system.key_id("a", "gone");
     system.told(&["key", "revoke", "--tenant", "a", &id]);
     let address = system.address();
     system.wait("the withdrawn key is refused", || {

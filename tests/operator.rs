@@ -95,8 +95,8 @@ fn the_gate_explains_itself() {
     assert!(ask("The cash machine swallowed my card", "text").contains("finance"));
 }
 
-#[test]
-fn sigterm_lets_running_requests_end() {
+/// What becomes of a request under way when the gateway is told so many times to end.
+fn after_sigterm(times: usize) -> u16 {
     let mock = Mock::start(&["--delay-ms", "1500"]);
     let mut system = start(&mock, "", String::new(), Vec::new());
     system.wait_ready();
@@ -108,27 +108,21 @@ fn sigterm_lets_running_requests_end() {
             .text()
             .contains("moegate_running_requests 1")
     });
+    for _ in 1..times {
+        signal(system.pid(), Signal::SIGTERM);
+    }
     assert!(system.terminate().success(), "{}", system.log());
-    let reply = running.join().unwrap();
-    assert_eq!(reply.status, 200, "{}", reply.text());
+    running.join().unwrap().status
+}
+
+#[test]
+fn sigterm_lets_running_requests_end() {
+    assert_eq!(after_sigterm(1), 200);
 }
 
 #[test]
 fn a_second_sigterm_changes_nothing() {
-    let mock = Mock::start(&["--delay-ms", "1500"]);
-    let mut system = start(&mock, "", String::new(), Vec::new());
-    system.wait_ready();
-    let key = system.key("a", &[]);
-    let address = system.address();
-    let running = std::thread::spawn(move || http::chat(address, &key, &hello()));
-    system.wait("the request runs", || {
-        http::get(address, "/metrics", None)
-            .text()
-            .contains("moegate_running_requests 1")
-    });
-    signal(system.pid(), Signal::SIGTERM);
-    assert!(system.terminate().success(), "{}", system.log());
-    assert_eq!(running.join().unwrap().status, 200);
+    assert_eq!(after_sigterm(2), 200);
 }
 
 #[test]
@@ -193,7 +187,24 @@ secret = { env = \"MOEGATE_TEST_SECRET\" }
         jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
     };
     let status = |token: &str| http::chat(system.address(), token, &hello()).status;
-    assert_eq!(status(&token("a", now + 600, secret)), 200);
+    let good = token("a", now + 600, secret);
+    assert_eq!(status(&good), 200);
+    // The same claims, unsigned, signed by nobody, or by a key that the header brings along.
+    let (head, rest) = good.split_once('.').unwrap();
+    let (claims, signature) = rest.split_once('.').unwrap();
+    let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    for forged in [
+        format!("{unsigned}.{claims}."),
+        format!("{unsigned}.{claims}.{signature}"),
+        format!("{head}.{claims}."),
+        format!(
+            "{head}.{claims}.{}",
+            signature.replace(['a', 'b', 'c', '1'], "Z")
+        ),
+        format!("{head}.{claims}"),
+    ] {
+        assert_eq!(status(&forged), 401, "{forged}");
+    }
     assert_eq!(status(&token("nobody", now + 600, secret)), 401);
     assert_eq!(status(&token("a", now - 600, secret)), 401);
     assert_eq!(
@@ -204,6 +215,7 @@ secret = { env = \"MOEGATE_TEST_SECRET\" }
         )),
         401
     );
+    assert_eq!(mock.counts()["requests"], 1, "the good one and no other");
 }
 
 #[test]
@@ -218,13 +230,13 @@ fn the_dashboard_shows_a_tenant_its_own_rows_and_nobody_elses() {
     asked["metadata"] = json!({"scenario": "secret-plan"});
     assert_eq!(http::chat(address, &b, &asked).status, 200);
     assert_eq!(http::get(address, "/dashboard", None).status, 303);
-    let user = sign_in(&system, &b);
+    let user = system.sign_in(&b);
     assert_eq!(user.status, 403, "{}", user.text());
     let page = |tenant: &str| {
         let key = system.key(tenant, &["--role", "finance"]);
-        let signed = sign_in(&system, &key);
+        let signed = system.sign_in(&key);
         assert_eq!(signed.status, 303, "{}", signed.text());
-        let cookie = cookie(&signed, "moegate_session");
+        let cookie = http::cookie(&signed, "moegate_session");
         let bytes = http::request("GET", "/dashboard", &[("cookie", &cookie)], b"");
         http::send(address, &bytes)
     };
@@ -241,31 +253,134 @@ fn the_dashboard_shows_a_tenant_its_own_rows_and_nobody_elses() {
     assert!(!other.text().contains("ecret"), "{}", other.text());
 }
 
-fn cookie(reply: &http::Reply, name: &str) -> String {
-    let set = reply
-        .headers
-        .iter()
-        .filter(|(n, _)| n == "set-cookie")
-        .map(|(_, v)| v);
-    let found = set
-        .filter_map(|v| v.split(';').next())
-        .find(|v| v.starts_with(name));
-    found
-        .unwrap_or_else(|| panic!("no {name} in {:?}", reply.headers))
-        .to_owned()
+#[test]
+fn the_environment_wins_over_the_file_and_is_named_where_it_is_wrong() {
+    let mock = Mock::start(&[]);
+    let environment =
+        |key: &str, value: &str| vec![(format!("MOEGATE__SERVER__{key}"), value.to_owned())];
+    let small = environment("MAX_BODY_BYTES", "2048");
+    let system = start(&mock, "", "max_body_bytes = 1048576".to_owned(), small);
+    let key = system.key("a", &[]);
+    let mut body = hello();
+    body["user"] = "x".repeat(4_096).into();
+    let reply = http::chat(system.address(), &key, &body);
+    assert_eq!(reply.status, 413, "{}", reply.text());
+    for (key, value) in [
+        ("LISETN", "127.0.0.1:1"),
+        ("MAX_CONNECTIONS", "many"),
+        ("MAX_CONNECTIONS", "0"),
+    ] {
+        let out = std::process::Command::new(tests::binaries::program("moegate"))
+            .args(["check", "--config", "deploy/demo/moegate.toml"])
+            .envs(environment(key, value))
+            .current_dir(tests::root())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(78), "{said}");
+        let variable = format!("MOEGATE__SERVER__{key}");
+        assert!(
+            said.contains(&variable) && said.contains(&key.to_lowercase()),
+            "{said}"
+        );
+    }
 }
 
-fn sign_in(system: &System, key: &str) -> http::Reply {
-    let form = http::get(system.address(), "/dashboard/sign-in", None);
-    let cookie = cookie(&form, "moegate_form");
-    let token = cookie.split_once('=').unwrap().1;
-    let body = format!("csrf={token}&key={key}");
-    let headers = [
-        ("cookie", cookie.as_str()),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
-    http::send(
-        system.address(),
-        &http::request("POST", "/dashboard/sign-in", &headers, body.as_bytes()),
-    )
+#[test]
+fn check_reads_all_that_serve_would() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = "[gate]\ndir = \"deploy/gate\"\n";
+    let remote = "[[remotes]]\nid = \"r\"\nupstream_model = \"m\"\n";
+    let tenant = "[[tenants]]\nid = \"a\"\nname = \"A\"\n";
+    for (text, named) in [
+        (
+            format!("{base}{remote}base_url = \"http://u:p@host\"\n"),
+            "remote r",
+        ),
+        (
+            format!(
+                "{base}{remote}base_url = \"http://host/v1\"\napi_key_env = \"NOT_SET_HERE\"\n"
+            ),
+            "NOT_SET_HERE",
+        ),
+        (
+            format!("{base}[policy]\ngeneralist = \"nobody\"\n"),
+            "policy.generalist",
+        ),
+        (
+            format!(
+                "{base}{tenant}[[tenants.scenarios]]\nid = \"s\"\nname = \"S\"\nunit_of_work = \"u\"\ntask = \"astrology\"\n"
+            ),
+            "astrology",
+        ),
+        (
+            format!("{base}{tenant}allowed_experts = [\"nobody\"]\n"),
+            "nobody",
+        ),
+        (
+            "[gate]\ndir = \"no/such/folder\"\n".to_owned(),
+            "no/such/folder",
+        ),
+    ] {
+        let file = dir.path().join("moegate.toml");
+        std::fs::write(&file, &text).unwrap();
+        let out = std::process::Command::new(tests::binaries::program("moegate"))
+            .args(["check", "--config"])
+            .arg(&file)
+            .current_dir(tests::root())
+            .output()
+            .unwrap();
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
+        assert!(
+            !out.status.success() && said.contains(named),
+            "{text}\n{said}"
+        );
+    }
+}
+
+#[test]
+fn two_gateways_do_not_share_one_journal() {
+    let mock = Mock::start(&[]);
+    let mut system = start(&mock, "", String::new(), Vec::new());
+    let key = system.key("a", &[]);
+    assert_eq!(http::chat(system.address(), &key, &hello()).status, 200);
+    let second = system.refused(&["serve"]);
+    assert!(
+        second.contains("journal") && second.contains("in use"),
+        "{second}"
+    );
+    assert_eq!(http::chat(system.address(), &key, &hello()).status, 200);
+    // Commands that only read may come along.
+    system.told(&["ledger", "verify"]);
+    assert!(system.terminate().success(), "{}", system.log());
+    system.launch();
+    assert!(system.terminate().success(), "{}", system.log());
+    let books = tests::books::Books::open(&system).verify();
+    assert_eq!(books.requests, 2, "{}", system.log());
+}
+
+#[test]
+fn keys_and_books_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let mock = Mock::start(&[]);
+    let system = start(&mock, "", String::new(), Vec::new());
+    let key = system.key("a", &[]);
+    assert_eq!(http::chat(system.address(), &key, &hello()).status, 200);
+    let mut open = vec![system.dir().join("var")];
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        let data = std::fs::metadata(&path).unwrap();
+        let mode = data.permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        if data.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        } else {
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "database, its log and a segment");
 }

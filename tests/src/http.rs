@@ -101,20 +101,43 @@ pub fn chat(address: SocketAddr, key: &str, body: &Value) -> Reply {
     )
 }
 
+/// Sends a chat request and leaves its answer to be read, or not.
+///
+/// # Panics
+/// The gateway does not take the request.
+pub fn begin_chat(address: SocketAddr, key: &str, body: &Value) -> TcpStream {
+    let mut stream = connect(address);
+    let bytes = chat_request(key, body);
+    stream.write_all(&bytes).expect("the request is taken");
+    stream
+}
+
+fn chat_request(key: &str, body: &Value) -> Vec<u8> {
+    let authorization = format!("Bearer {key}");
+    let headers = [("authorization", authorization.as_str())];
+    let path = "/v1/chat/completions";
+    request("POST", path, &headers, body.to_string().as_bytes())
+}
+
 /// A chat request to a gateway that may be dead; `None` where nobody listens.
 pub fn try_chat(address: SocketAddr, key: &str, body: &Value) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let authorization = format!("Bearer {key}");
-    let headers = [("authorization", authorization.as_str())];
-    let bytes = request(
-        "POST",
-        "/v1/chat/completions",
-        &headers,
-        body.to_string().as_bytes(),
-    );
+    let bytes = chat_request(key, body);
     stream.write_all(&bytes).ok()?;
     Some(read(&mut stream))
+}
+
+/// `name=value` of a cookie that an answer sets.
+///
+/// # Panics
+/// It sets no such cookie.
+pub fn cookie(reply: &Reply, name: &str) -> String {
+    let set = reply.headers.iter().filter(|(n, _)| n == "set-cookie");
+    set.filter_map(|(_, value)| value.split(';').next())
+        .find(|value| value.split('=').next() == Some(name))
+        .unwrap_or_else(|| panic!("no {name} in {:?}", reply.headers))
+        .to_owned()
 }
 
 /// Reads one answer, to the end of the connection where it has no length.

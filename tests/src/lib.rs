@@ -9,10 +9,13 @@
 
 pub mod binaries;
 pub mod books;
+pub mod h2;
 pub mod http;
 pub mod mock;
+mod process;
 pub mod sdk;
 pub mod system;
+pub mod upstream;
 pub mod workers;
 
 use std::path::PathBuf;

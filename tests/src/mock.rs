@@ -1,19 +1,16 @@
 //! A mock of an OpenAI-compatible upstream: the real program of `bench`, in a process of its own.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::binaries::program;
+use crate::process::Server;
 
 /// A running mock. Dropping it kills it.
 #[derive(Debug)]
-pub struct Mock {
-    child: Child,
-    address: SocketAddr,
-}
+pub struct Mock(Server);
 
 impl Mock {
     /// Starts `bench mock` on a free port with more flags.
@@ -21,43 +18,35 @@ impl Mock {
     /// # Panics
     /// It does not say where it listens.
     pub fn start(flags: &[&str]) -> Self {
-        let mut child = Command::new(program("bench"))
+        let mut command = Command::new(program("bench"));
+        command
             .args(["mock", "--listen", "127.0.0.1:0"])
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("bench starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it says a line");
-        let ready: Value =
-            serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
-        let address = ready["listening"].as_str().and_then(|a| a.parse().ok());
-        Self {
-            child,
-            address: address.expect("an address"),
-        }
+            .args(flags);
+        Self(Server::start(&mut command))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address
     }
 
     /// What it counted: requests, tokens, disconnects.
     pub fn counts(&self) -> Value {
-        crate::http::get(self.address, "/mock/counts", None).json()
+        crate::http::get(self.0.address, "/mock/counts", None).json()
     }
 
     /// A `[[remotes]]` entry of a configuration that names it.
     pub fn remote(&self, id: &str) -> String {
-        format!(
-            "[[remotes]]
+        remote(id, self.0.address)
+    }
+}
+
+/// A `[[remotes]]` entry of a configuration, with prices of 1 and 2 per million tokens.
+pub fn remote(id: &str, address: SocketAddr) -> String {
+    format!(
+        "[[remotes]]
 id = \"{id}\"
-base_url = \"http://{}/v1\"
+base_url = \"http://{address}/v1\"
 upstream_model = \"mock\"
 quality = 0.9
 [[remotes.prices]]
@@ -65,16 +54,6 @@ effective_from = \"2026-01-01T00:00:00Z\"
 source = \"price list of the test\"
 input = \"1.00\"
 output = \"2.00\"
-",
-            self.address
-        )
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        if let Err(why) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
-            eprintln!("mock does not end: {why}");
-        }
-    }
+"
+    )
 }

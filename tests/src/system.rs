@@ -1,6 +1,5 @@
 //! A gateway process under test, with its configuration and store in a folder of its own.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,6 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::binaries::program;
+use crate::http;
+use crate::process::listening;
 
 /// A running `moegate serve`. Dropping it kills it.
 #[derive(Debug)]
@@ -91,27 +92,15 @@ impl System {
             .append(true)
             .open(self.dir.path().join("log"))
             .expect("a log");
-        let mut child = Command::new(program("moegate"))
+        let mut command = Command::new(program("moegate"));
+        command
             .args(["serve", "--config"])
             .arg(self.config())
             .current_dir(crate::root())
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("moegate starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it says a line");
-        let ready: serde_json::Value = serde_json::from_str(&line)
-            .unwrap_or_else(|why| panic!("{why}: {line:?}\n{}", self.log()));
-        self.address = ready["listening"]
-            .as_str()
-            .and_then(|a| a.parse().ok())
-            .expect("an address");
+            .stderr(log);
+        let (child, address) = listening(&mut command, || self.log());
+        self.address = address;
         self.child = Some(child);
     }
 
@@ -170,6 +159,35 @@ impl System {
         said
     }
 
+    /// What a command that must fail says.
+    ///
+    /// # Panics
+    /// It works, or does not end within half a minute.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let mut child = Command::new(program("moegate"))
+            .args(arguments)
+            .env("MOEGATE_CONFIG", self.config())
+            .current_dir(crate::root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("moegate runs");
+        let until = Instant::now() + Duration::from_secs(30);
+        while child.try_wait().expect("it can be asked").is_none() && Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        // One that still runs is ended; its status is no success then either, but it said nothing.
+        let still_runs = child.try_wait().expect("it can be asked").is_none();
+        child.kill().expect("it can be ended");
+        let out = child.wait_with_output().expect("it ends");
+        assert!(
+            !still_runs && !out.status.success(),
+            "moegate {arguments:?} works"
+        );
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
     /// A new key of a tenant; more flags as `moegate key create` takes them. The gateway knows it when
     /// this returns.
     pub fn key(&self, tenant: &str, flags: &[&str]) -> String {
@@ -177,9 +195,36 @@ impl System {
         arguments.extend(flags);
         let key = self.told(&arguments);
         self.wait("the new key is known", || {
-            crate::http::get(self.address, "/v1/models", Some(&key)).status != 401
+            http::get(self.address, "/v1/models", Some(&key)).status != 401
         });
         key
+    }
+
+    /// Signs in at the dashboard as a person with a browser would; the answer sets the session's cookie.
+    pub fn sign_in(&self, key: &str) -> http::Reply {
+        let path = "/dashboard/sign-in";
+        let form = http::get(self.address, path, None);
+        let cookie = http::cookie(&form, "moegate_form");
+        let token = cookie.split_once('=').map_or("", |(_, token)| token);
+        let body = format!("csrf={token}&key={key}");
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        let bytes = http::request("POST", path, &headers, body.as_bytes());
+        http::send(self.address, &bytes)
+    }
+
+    /// The public name of a tenant's key.
+    ///
+    /// # Panics
+    /// The tenant has no key that is named so.
+    pub fn key_id(&self, tenant: &str, name: &str) -> String {
+        let list = self.told(&["key", "list", "--tenant", tenant]);
+        let line = list.lines().find(|line| line.contains(name));
+        let id = line.and_then(|line| line.split(' ').next());
+        id.unwrap_or_else(|| panic!("no key {name} in {list}"))
+            .to_owned()
     }
 
     /// Waits until something holds.
@@ -197,7 +242,7 @@ impl System {
     /// Waits until experts answer.
     pub fn wait_ready(&self) {
         self.wait("ready", || {
-            crate::http::get(self.address, "/ready", None).status == 200
+            http::get(self.address, "/ready", None).status == 200
         });
     }
 }

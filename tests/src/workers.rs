@@ -1,20 +1,17 @@
 //! Real workers with real experts.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::binaries::program;
+use crate::process::Server;
 
 /// A running `moegate-worker serve`. Dropping it kills it.
 #[derive(Debug)]
-pub struct Worker {
-    child: Child,
-    address: SocketAddr,
-}
+pub struct Worker(Server);
 
 /// The folder of a shipped expert.
 pub fn expert(id: &str) -> PathBuf {
@@ -40,33 +37,17 @@ impl Worker {
         for id in experts {
             command.arg("--expert").arg(expert(id));
         }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("moegate-worker starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it says a line");
-        let ready: Value =
-            serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
-        let address = ready["listening"].as_str().and_then(|a| a.parse().ok());
-        Self {
-            child,
-            address: address.expect("an address"),
-        }
+        Self(Server::start(&mut command))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.child.id()
     }
 
     /// Waits for its end.
@@ -74,19 +55,11 @@ impl Worker {
     /// # Panics
     /// It cannot be waited for.
     pub fn wait(&mut self) {
-        self.child.wait().expect("it ends");
+        self.0.child.wait().expect("it ends");
     }
 
     /// Its `/status`.
     pub fn status(&self) -> Value {
-        crate::http::get(self.address, "/status", None).json()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if let Err(why) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
-            eprintln!("worker does not end: {why}");
-        }
+        crate::http::get(self.0.address, "/status", None).json()
     }
 }
