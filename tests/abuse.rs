@@ -34,8 +34,8 @@ fn metric(system: &System, line: &str) -> bool {
 
 #[test]
 fn a_client_that_does_not_read_its_stream_is_let_go() {
-    // Twenty megabytes of answer: more than any buffer on the way takes.
-    let mock = Mock::start(&["--tokens", "100000"]);
+    // A hundred megabytes of answer: more than the buffers of any kernel take.
+    let mock = Mock::start(&["--tokens", "400000"]);
     let mut system = start(&mock, "idle_timeout_ms = 700");
     let key = system.key("a", &[]);
     let mut silent = http::begin_chat(system.address(), &key, &hello(true));
@@ -48,7 +48,11 @@ fn a_client_that_does_not_read_its_stream_is_let_go() {
     // The connection is closed: what is left in it comes to an end.
     let mut rest = Vec::new();
     let _reset = silent.read_to_end(&mut rest);
-    assert!(!String::from_utf8_lossy(&rest).contains("[DONE]"));
+    assert!(
+        !String::from_utf8_lossy(&rest).contains("[DONE]"),
+        "{} bytes came",
+        rest.len()
+    );
     assert!(system.terminate().success(), "{}", system.log());
     let proof = Books::open(&system).verify();
     assert!(proof.holds(), "{:?}", proof.breaks);
@@ -203,11 +207,7 @@ secret = { env = \"SHARED\" }
     );
     assert!(system.terminate().success());
     let log = system.log();
-    assert!(
-        log.len() > 10_000,
-        "the log is talkative: {} bytes",
-        log.len()
-    );
+    assert!(log.contains("DEBUG"), "the log is talkative: {log}");
     let secret = key.rsplit('_').next().unwrap();
     for (what, text) in [
         ("key", secret),

@@ -138,8 +138,8 @@ fn builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_buf_size(64 << 10)
-        .pipeline_flush(true);
+        // Without `pipeline_flush`: with it hyper buffers without a bound for a client that does not read.
+        .max_buf_size(64 << 10);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -212,7 +212,7 @@ impl Connection {
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut draining = false;
         let mut next_look = pin!(tokio::time::sleep_until(
-            Instant::now() + self.header_timeout
+            Instant::now() + self.header_timeout.min(self.idle_timeout)
         ));
         loop {
             tokio::select! {
