@@ -43,11 +43,16 @@ fn loss(law: &GroupLaw, runs: &[Run]) -> Chart {
     let fitted = &law.fit.law;
     let mut sizes: Vec<f64> = runs.iter().map(Run::params).collect();
     sizes.sort_by(f64::total_cmp);
-    sizes.dedup();
+    // Sizes of three runs and more: a line through one point shows nothing.
+    let sizes: Vec<f64> = sizes
+        .chunk_by(|a, b| a == b)
+        .filter(|same| same.len() >= 3)
+        .filter_map(|same| same.first().copied())
+        .collect();
     let spread = (0..SIZES.min(sizes.len()))
         .filter_map(|i| sizes.get(i * (sizes.len() - 1) / (SIZES.min(sizes.len()) - 1).max(1)));
     let dot = |run: &Run| (flops(run.params(), run.tokens()), run.loss());
-    let mut series = vec![Series::dots("runs", runs.iter().map(dot).collect())];
+    let mut series = Vec::new();
     let work = law.fit.reach.flops;
     let best = |work: f64| {
         let at = fitted.best_for_work(work);
@@ -68,6 +73,7 @@ fn loss(law: &GroupLaw, runs: &[Run]) -> Chart {
         )
         .with_band(works.iter().filter_map(|w| band(*w)).collect()),
     );
+    series.push(Series::dots("runs", runs.iter().map(dot).collect()));
     for &size in spread {
         let of_size = || {
             runs.iter()
@@ -87,7 +93,7 @@ fn loss(law: &GroupLaw, runs: &[Run]) -> Chart {
     Chart {
         title: format!("Loss over work: {}", law.group),
         x: Axis::log("work, 6 x params x tokens"),
-        y: Axis::log("loss, nats per token"),
+        y: Axis::linear("loss, nats per token"),
         series,
     }
 }
