@@ -15,11 +15,11 @@ pub(crate) struct Bar {
 /// The height of one bar with its label, in pixels: the same on a telephone as on a wide screen.
 const ROW: usize = 46;
 /// The longest bar, in hundredths of a percent of the width. The rest is room for the figures.
-const RAIL: i128 = 6_400;
+const RAIL: i128 = 6_000;
 /// The shortest that can be seen.
 const LEAST: i128 = 40;
 /// Where the figures stand.
-const FIGURES: i128 = 6_600;
+const FIGURES: i128 = 6_200;
 
 /// The chart. `id` is unique on its page; the title names what is measured and on which basis.
 pub(crate) fn chart(id: &str, title: &str, described: &str, bars: &[Bar]) -> Markup {
@@ -72,8 +72,8 @@ mod tests {
         let bars = [bar("a <b>", 1_000), bar("c", 500), bar("d", 1), bar("e", 0)];
         let html = chart("cost", "Cost", "Four bars", &bars).into_string();
         for width in [
-            "width=\"64.00%\"",
-            "width=\"32.00%\"",
+            "width=\"60.00%\"",
+            "width=\"30.00%\"",
             "width=\"0.40%\"",
             "width=\"0.00%\"",
         ] {
