@@ -12,7 +12,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use router::{Candidate, Draw, Gate, Policy, RequestView, Role, Scratch, Turn, decide};
+use router::{
+    Candidate, Captured, DecideError, Decision, Draw, Gate, Policy, RequestView, Role, Scratch,
+    Turn, decide,
+};
 use units::{DecisionId, ExpertId, TenantId};
 
 const SENTENCE: &str = "The bank's customer writes: my card payment of $12.50 was declined twice on \
@@ -51,23 +54,40 @@ fn decisions(criterion: &mut Criterion) {
             let reading = gate.read(black_box(&view), &mut scratch);
             decide(&reading, black_box(&candidates), &policy, &draw)
         };
-        let mut times: Vec<u128> = (0..20_000)
-            .map(|_| {
-                let start = Instant::now();
-                black_box(once()).expect("an expert is found");
-                start.elapsed().as_nanos()
-            })
-            .collect();
-        times.sort_unstable();
-        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(0);
-        println!(
-            "decision {name}: p50 {} ns, p99 {} ns over {} runs",
-            at(50),
-            at(99),
-            times.len()
-        );
+        measure(&format!("decision {name}"), &mut once);
+        let mut noted = Scratch::new();
+        let mut noting = || {
+            // As in the gateway: a note of its own for each request.
+            let mut note = Box::<Captured>::default();
+            let reading = gate.read_noting(black_box(&view), &mut noted, &mut note);
+            let decision = decide(&reading, black_box(&candidates), &policy, &draw);
+            black_box(note);
+            decision
+        };
+        measure(&format!("decision {name}, features noted"), &mut noting);
+        let note = Captured::of(&view, 16, 18);
+        println!("features of {name}: {} bytes", note.to_bytes().len());
         criterion.bench_function(&format!("decision {name}"), |b| b.iter(&mut once));
     }
+}
+
+/// p50 and p99 over single decisions.
+fn measure(name: &str, once: &mut dyn FnMut() -> Result<Decision, DecideError>) {
+    let mut times: Vec<u128> = (0..20_000)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(once()).expect("an expert is found");
+            start.elapsed().as_nanos()
+        })
+        .collect();
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(0);
+    println!(
+        "{name}: p50 {} ns, p99 {} ns over {} runs",
+        at(50),
+        at(99),
+        times.len()
+    );
 }
 
 criterion_group!(benches, decisions);

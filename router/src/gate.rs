@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use units::{ExpertId, ScenarioId};
 
+use crate::captured::{Captured, Noting};
 use crate::error::GateError;
 use crate::package::{HIDDEN, Manifest, Package, Platt, Weights};
 use crate::view::RequestView;
@@ -46,6 +47,7 @@ pub struct Scratch {
     domains: Vec<f32>,
     scenarios: Vec<f32>,
     wide: WideSums,
+    bytes_log: f32,
 }
 
 impl Scratch {
@@ -56,6 +58,7 @@ impl Scratch {
             domains: Vec::new(),
             scenarios: Vec::new(),
             wide: WideSums::new(),
+            bytes_log: 0.0,
         }
     }
 }
@@ -144,9 +147,56 @@ impl Gate {
         let outline = crate::features::extract(view, &mut bags);
         let digest = bags.digest();
         let input = input_of(&self.weights, &mut bags, outline);
-        network::hidden(&self.weights, &input, &mut scratch.hidden);
+        self.finish(view, scratch, &input, digest)
+    }
+
+    /// Reads as [`Gate::read`] does and notes what it read, without the text.
+    pub fn read_noting<'a>(
+        &'a self,
+        view: &RequestView<'a>,
+        scratch: &'a mut Scratch,
+        note: &mut Captured,
+    ) -> Reading<'a> {
+        let bags = Bags::new(&self.weights, &self.manifest.features, &mut scratch.wide);
+        note.begin(&self.manifest.features);
+        let mut noting = Noting { sink: bags, note };
+        let outline = crate::features::extract(view, &mut noting);
+        let Noting {
+            sink: mut bags,
+            note,
+        } = noting;
+        (note.dense, note.digest) = (outline.dense, bags.digest());
+        let digest = note.digest;
+        let input = input_of(&self.weights, &mut bags, outline);
+        self.finish(view, scratch, &input, digest)
+    }
+
+    /// Reads a request again from what was noted of it; `view` says all but the text. `None` where the note is of
+    /// smaller tables than this gate's.
+    pub fn recall<'a>(
+        &'a self,
+        note: &Captured,
+        view: &RequestView<'a>,
+        scratch: &'a mut Scratch,
+    ) -> Option<Reading<'a>> {
+        let mut bags = Bags::new(&self.weights, &self.manifest.features, &mut scratch.wide);
+        bags.recall(note, &self.manifest.features)?;
+        let outline = crate::features::Outline { dense: note.dense };
+        let input = input_of(&self.weights, &mut bags, outline);
+        Some(self.finish(view, scratch, &input, note.digest))
+    }
+
+    fn finish<'a>(
+        &'a self,
+        view: &RequestView<'a>,
+        scratch: &'a mut Scratch,
+        input: &Input,
+        digest: u32,
+    ) -> Reading<'a> {
+        scratch.bytes_log = network::numbers(input).first().copied().unwrap_or(0.0);
+        network::hidden(&self.weights, input, &mut scratch.hidden);
         if let Some(wide) = &self.weights.wide {
-            scratch.wide.finish(wide, network::numbers(&input));
+            scratch.wide.finish(wide, network::numbers(input));
         }
         network::softmax(
             &self.weights.domain,

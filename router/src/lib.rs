@@ -16,6 +16,7 @@
 //! ```
 
 mod candidate;
+mod captured;
 mod decide;
 mod decision;
 mod error;
@@ -32,6 +33,7 @@ mod sample;
 mod shipped;
 
 pub use candidate::{Candidate, Capabilities, Capacity, Price};
+pub use captured::{CAPTURED_MOST, Captured, CapturedError};
 pub use decide::{Draw, decide};
 pub use decision::{Decision, DomainGuess, Ranked, Reason, ScenarioGuess};
 pub use error::{DecideError, GateError};

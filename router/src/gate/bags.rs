@@ -1,6 +1,7 @@
 //! Sums the embedding rows of a request's tokens, in integers, as the tokens are found.
 
 use super::WideSums;
+use crate::captured::Captured;
 use crate::features::{DIM, Kind, Sink, Token, known_bit, table_row, wide_row};
 use crate::package::{Spec, Weights};
 
@@ -38,6 +39,36 @@ impl<'g> Bags<'g> {
             seen: 0,
             digest: 0,
         }
+    }
+
+    /// Adds everything of a note. `None` where it is of smaller tables.
+    pub(super) fn recall(&mut self, note: &Captured, spec: &Spec) -> Option<()> {
+        let table = note.table_bits.checked_sub(spec.bucket_bits)?;
+        let known = note.known_bits.checked_sub(spec.known_bits)?;
+        let place = |entry: u32| usize::try_from(entry).unwrap_or(usize::MAX);
+        let piles = [&mut self.words, &mut self.chars, &mut self.context];
+        for (pile, bag) in piles.into_iter().zip(&note.bags) {
+            for row in bag {
+                pile.add(place(row >> table), self.table);
+            }
+        }
+        let [words, chars] = note.wide_rows(spec.wide_bits)?;
+        for (kind, rows) in [(Kind::Word, words), (Kind::Chars, chars)] {
+            for row in rows {
+                self.wide.take(kind, place(row));
+            }
+        }
+        for word in &note.words {
+            self.word(place(word >> known));
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn word(&mut self, bit: usize) {
+        let byte = self.known.get(bit / 8).copied().unwrap_or(0);
+        self.seen += u32::from((byte >> (bit % 8)) & 1);
+        self.single += 1;
     }
 
     /// The sums of words, characters and context, each with its count of tokens.
@@ -126,10 +157,7 @@ impl<'a> Sink<'a> for Bags<'_> {
     fn token(&mut self, token: Token<'a>) {
         let pile = match token.kind {
             Kind::Word => {
-                let bit = known_bit(token.hash, self.known_bits);
-                let byte = self.known.get(bit / 8).copied().unwrap_or(0);
-                self.seen += u32::from((byte >> (bit % 8)) & 1);
-                self.single += 1;
+                self.word(known_bit(token.hash, self.known_bits));
                 &mut self.words
             }
             Kind::Pair => &mut self.words,

@@ -110,6 +110,11 @@ impl<'a> Reading<'a> {
         self.ood
     }
 
+    /// Length of what is asked: the first of the numbers, `bytes_log`.
+    pub fn bytes_log(&self) -> f32 {
+        self.scratch.bytes_log
+    }
+
     /// Digest of the features.
     pub fn digest(&self) -> u32 {
         self.digest
