@@ -2,22 +2,26 @@
 //! rollups for every page. The only crate with SQL. It must not know of HTTP, of prompts or of secrets.
 
 mod backstage;
+mod capture;
 mod error;
 mod events;
 mod journal;
+mod judged;
 mod keys;
 mod report;
 mod sqlite;
 mod store;
 
+pub use capture::{CaptureRecord, CaptureStore, CaptureUsage, Forget, ShadowRecord, ShadowSummary};
 pub use error::{JournalError, StoreError};
 pub use journal::{Journal, JournalConfig, JournalStatus};
+pub use judged::{Judged, JudgedQuery, JudgedRequest, Judgement};
 pub use keys::{ApiKey, KeyStore};
 pub use report::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
     Span, Spend,
 };
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteCaptures, SqliteStore};
 pub use store::{
     Applied, EventBatch, LedgerStore, Pricing, SettleReport, Store, StoreFuture, VerifyReport,
 };

@@ -3,6 +3,8 @@
 mod apply;
 mod bulk;
 mod candidates;
+mod captures;
+mod judged;
 mod keys;
 mod names;
 mod number;
@@ -13,6 +15,8 @@ mod rows;
 mod samples;
 mod settle;
 mod verify;
+
+pub use captures::SqliteCaptures;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;

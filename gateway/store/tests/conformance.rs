@@ -6,10 +6,14 @@
 
 #[path = "conformance/books.rs"]
 mod books;
+#[path = "conformance/captures.rs"]
+mod captures;
 #[path = "conformance/crash.rs"]
 mod crash;
 #[path = "conformance/journal.rs"]
 mod journal;
+#[path = "conformance/judged.rs"]
+mod judged;
 #[path = "conformance/keys.rs"]
 mod keys;
 #[path = "conformance/replay.rs"]

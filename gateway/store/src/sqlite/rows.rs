@@ -155,7 +155,7 @@ impl<'a> AttemptRow<'a> {
             .bind(row.host)
             .bind(row.replica)
             .bind(purpose(receipt.purpose))
-            .bind(place(AttemptStatus::ALL, &receipt.status))
+            .bind(status(receipt.status))
             .bind(record.http_status.map(i64::from))
             .bind(record.started.unix_nanos())
             .bind(record.finished.unix_nanos())
@@ -265,6 +265,11 @@ pub(super) fn purpose_from(place: i64) -> Result<Purpose, StoreError> {
     at.and_then(|at| Purpose::ALL.get(at))
         .copied()
         .ok_or(StoreError::Damaged("purpose"))
+}
+
+/// The stored number of how a try ended.
+pub(super) fn status(status: AttemptStatus) -> i64 {
+    place(AttemptStatus::ALL, &status)
 }
 
 /// Variants are only ever added at the end, so a place in the list is a stable number.

@@ -1,0 +1,105 @@
+//! Judgements are joined with the requests and the tries they are of.
+
+use ledger::{IdlePolicy, LedgerEvent, OutcomeRecord, OutcomeSource, Ppm};
+use ledger_store::*;
+use units::{Nanos, Tokens};
+
+use crate::sample::*;
+
+fn by(source: OutcomeSource, n: u64, key: &str, score: u32) -> LedgerEvent {
+    LedgerEvent::Outcome(OutcomeRecord {
+        source,
+        ..outcome(n, key, score)
+    })
+}
+
+fn query() -> JudgedQuery {
+    JudgedQuery {
+        tenant: None,
+        since: at(-1),
+        after: None,
+        limit: 100,
+    }
+}
+
+#[tokio::test]
+async fn a_judged_request_comes_with_its_decision_and_its_answer() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let mut events: Vec<LedgerEvent> = (0..6)
+        .flat_map(|n| served(n, i64::try_from(n).unwrap()))
+        .collect();
+    events.push(by(OutcomeSource::User, 1, "u", 200_000));
+    events.push(by(OutcomeSource::Gold, 1, "g", 0));
+    events.push(by(OutcomeSource::Gold, 1, "g2", 900_000));
+    events.push(by(OutcomeSource::Judge, 4, "j", 400_000));
+    store.apply(batch(1, events)).await.unwrap();
+    let found = store.judged(query()).await.unwrap();
+    assert_eq!(found.len(), 2);
+    let first = &found[0];
+    assert_eq!((first.request, &first.tenant), (request_id(1), &tenant(1)));
+    let LedgerEvent::Request(sent) = &served(1, 1)[1] else {
+        panic!("a request");
+    };
+    assert_eq!(Some(&first.decision), sent.decision.as_ref());
+    assert_eq!(first.answered_by, expert(1));
+    assert_eq!(
+        (first.scenario.clone(), first.started),
+        (scenario(1), at(1))
+    );
+    assert_eq!(first.output_tokens, Some(Tokens::new(3)));
+    assert_eq!(first.latency, Some(Nanos::new(1_000_000)));
+    // The last word of each source; the known right answer is believed.
+    assert_eq!(first.outcomes.len(), 2);
+    let verdict = first.verdict().unwrap();
+    assert_eq!(
+        (verdict.source, verdict.score),
+        (OutcomeSource::Gold, Ppm::new(900_000))
+    );
+    assert_eq!(found[1].verdict().unwrap().source, OutcomeSource::Judge);
+}
+
+#[tokio::test]
+async fn pages_tenants_and_instants_leave_out_what_they_should() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let mut events: Vec<LedgerEvent> = Vec::new();
+    for n in 0..12 {
+        events.extend(served(n, i64::try_from(n).unwrap()));
+        events.push(by(OutcomeSource::Gold, n, "g", 500_000));
+        events.push(by(OutcomeSource::User, n, "u", 500_000));
+    }
+    store.apply(batch(1, events)).await.unwrap();
+    let all = store.judged(query()).await.unwrap();
+    assert_eq!(all.len(), 12);
+    let mut paged = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store
+            .judged(JudgedQuery {
+                after,
+                limit: 5,
+                ..query()
+            })
+            .await
+            .unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.request);
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    let own = JudgedQuery {
+        tenant: Some(tenant(2)),
+        ..query()
+    };
+    let own = store.judged(own).await.unwrap();
+    assert!(own.len() == 4 && own.iter().all(|judged| judged.tenant == tenant(2)));
+    let late = JudgedQuery {
+        since: at(9),
+        ..query()
+    };
+    assert_eq!(store.judged(late).await.unwrap().len(), 3);
+    let strange = JudgedQuery {
+        tenant: Some(units::TenantId::new("nobody").unwrap()),
+        ..query()
+    };
+    assert!(store.judged(strange).await.unwrap().is_empty());
+}
