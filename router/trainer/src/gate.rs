@@ -1,6 +1,8 @@
 //! `moegate-train gate`: the command line of the gate's learning, which is a crate of its own (`gate-learn`).
 
 mod answers;
+mod ledger;
+mod stream;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,12 @@ enum Command {
     Bench(BenchArgs),
     /// Add an expert to a gate from 50 to 100 of its answers, without training the gate again.
     Join(JoinArgs),
+    /// Make a candidate from the outcomes that a gateway has exported.
+    Retrain(ledger::RetrainArgs),
+    /// Replay a public set as a stream with late, missing and wrong judgements, and again with shuffled outcomes.
+    Simulate(stream::SimulateArgs),
+    /// Check off-policy estimates against the truth of a public set.
+    OffPolicy(stream::OffPolicyArgs),
 }
 
 /// Arguments of `moegate-train gate fit`.
@@ -129,6 +137,9 @@ pub fn run(args: &Args) -> Result<()> {
         Command::Fit(args) => fit_set(args),
         Command::Bench(args) => run_bench(args),
         Command::Join(args) => run_join(args),
+        Command::Retrain(args) => ledger::run(args),
+        Command::Simulate(args) => stream::simulate(args),
+        Command::OffPolicy(args) => stream::off_policy(args),
     }
 }
 
