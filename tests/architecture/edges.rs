@@ -20,6 +20,7 @@ const LINKS: &[(&str, &[&str])] = &[
             "dashboard",
             "expert-card",
             "expert-pool",
+            "gate-learn",
             "ledger",
             "ledger-store",
             "openai-api",
