@@ -3,7 +3,7 @@
 mod build;
 mod upkeep;
 
-pub use build::{BuildError, open_store};
+pub use build::{BuildError, open_captures, open_store};
 pub use upkeep::Upkeep;
 
 use std::sync::Arc;
@@ -13,14 +13,16 @@ use axum::body::Body;
 use expert_pool::Pool;
 use http::{HeaderMap, Response};
 use openai_api::ApiError;
-use router::Gate;
 use units::{Clock, ExpertId, IdSource, RequestId, TenantId};
 
 use crate::admission::{Admission, Refusal};
 use crate::api::{RequestContext, failure, respond};
 use crate::auth::{Authenticator, Principal};
+use crate::capture::Capture;
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::drift::Drift;
+use crate::gates::{Change, Gates};
 use crate::metrics::Metrics;
 use crate::prices::Prices;
 use crate::recorder::Recorder;
@@ -43,13 +45,17 @@ pub struct App {
     /// May they.
     pub admission: Admission,
     /// The tenants and their scenarios.
-    pub tenants: Tenants,
+    pub tenants: Arc<Tenants>,
     /// The experts on offer.
     pub catalog: ArcSwap<Catalog>,
     /// What they cost now.
     pub prices: Prices,
-    /// The gate; a new one is swapped in whole.
-    pub gate: ArcSwap<Gate>,
+    /// The gates; a new one is swapped in whole.
+    pub gates: Arc<Gates>,
+    /// Keeps features of tenants that agree.
+    pub capture: Capture,
+    /// Has the traffic changed?
+    pub drift: Drift,
     /// Workers and remotes.
     pub pool: Pool,
     /// Journal and store.
@@ -128,6 +134,29 @@ impl App {
             }
         }
         self.metrics.journal_lag.set(self.recorder.lag_bytes());
+    }
+
+    /// Loads what the registry's pointers name now, where that has changed; says what did. Requests that are being decided
+    /// keep the gate they have.
+    pub async fn refresh_gates(&self) -> Vec<Change> {
+        let gates = Arc::clone(&self.gates);
+        let looked = tokio::task::spawn_blocking(move || gates.refresh()).await;
+        let changes = looked.unwrap_or_default();
+        for change in &changes {
+            match change {
+                Change::Live(version) => {
+                    self.metrics.gate_swaps.inc();
+                    tracing::info!(%version, "another gate decides");
+                }
+                Change::Shadow(Some(version)) => tracing::info!(%version, "gate in the shadow"),
+                Change::Shadow(None) => tracing::info!("no gate in the shadow"),
+                Change::Failed(role, why) => {
+                    self.metrics.gate_failures.inc();
+                    tracing::error!(%role, %why, "gate cannot be loaded; the one before stays");
+                }
+            }
+        }
+        changes
     }
 
     /// Was this request made by this tenant?

@@ -1,5 +1,6 @@
 //! The commands of `moegate`, one module each.
 
+mod capture;
 mod check;
 mod demo;
 mod gate;
@@ -10,6 +11,7 @@ mod serve;
 mod signals;
 mod table;
 
+pub use gate::{shadow_report, verdict_report};
 pub use key::make as make_key;
 pub use ledger::shown as ledger_report;
 pub use scenario::{known_share, last_days, quality, shown as scenario_report};
@@ -40,8 +42,10 @@ enum Command {
     Check(ConfigArgs),
     /// Make, list and withdraw API keys.
     Key(key::KeyArgs),
-    /// Ask the gate.
+    /// Ask the gate, and put a better one in its place.
     Gate(gate::GateArgs),
+    /// Show and delete what is kept of requests for the gate to learn from.
+    Capture(capture::CaptureArgs),
     /// Read what scenarios cost.
     Scenario(scenario::ScenarioArgs),
     /// Prove the books.
@@ -83,6 +87,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Scenario(args) => scenario::run(&args),
         Command::Ledger(args) => ledger::run(&args),
     }

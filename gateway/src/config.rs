@@ -17,7 +17,7 @@ pub use experts::{
 pub use load::{Overrides, load};
 pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
 pub use server::{ServerConfig, StoreConfig, TlsConfig};
-pub use tenants::{ScenarioConfig, TenantConfig};
+pub use tenants::{CaptureConfig, ScenarioConfig, TenantConfig};
 
 use serde::Deserialize;
 

@@ -3,6 +3,7 @@
 
 mod checks;
 mod client;
+mod learning;
 mod play;
 mod traffic;
 
@@ -55,8 +56,12 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
         samples.len(),
         keys.len()
     ));
-    let started = app.clock.monotonic();
-    let played = play(client, &keys, samples).await?;
+    let (started, since) = (app.clock.monotonic(), app.clock.now());
+    let mut first = samples;
+    let rest = first.split_off(first.len().saturating_mul(2) / 3);
+    let mut played = play(client, &keys, first).await?;
+    let made = learning::retrain(app, since).await?;
+    played.extend(play(client, &keys, rest).await?);
     let took = app.clock.monotonic().saturating_sub(started).to_duration();
     app.record_fresh_counters().await;
     app.recorder
@@ -76,7 +81,10 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
         played.len(),
         took.as_secs_f64()
     ));
-    let checks = checks::all(app, client, &keys, &played, before, &rows, &books).await?;
+    say("");
+    let learned = learning::tell(app, made.version).await?;
+    let mut checks = checks::all(app, client, &keys, &played, before, &rows, &books).await?;
+    checks.push(checks::of_learning(&learned));
     for check in &checks {
         say(check);
     }

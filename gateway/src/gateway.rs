@@ -83,6 +83,7 @@ impl Gateway {
         self.upkeep.stop().await;
         self.app.pool.shutdown().await;
         self.app.recorder.shutdown().await;
+        self.app.capture.shutdown().await;
         for (_, children) in &self.children {
             children.stop().await;
         }

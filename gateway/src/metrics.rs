@@ -2,8 +2,8 @@
 //! they do not cover. No tenant, key or free text is ever a label.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Buckets of `gen_ai.server.request.duration`, seconds (OpenTelemetry GenAI metrics).
@@ -82,6 +82,24 @@ pub struct Metrics {
     pub journal_lag: IntGauge,
     /// Journal writes that failed.
     pub journal_errors: IntCounter,
+    /// Requests whose features were kept.
+    pub captured: IntCounter,
+    /// Requests whose features were not: the queue was full, or the store away.
+    pub capture_dropped: IntCounter,
+    /// Decisions of the gate in the shadow: `same` as the live one's, or `different`.
+    pub shadow_decisions: IntCounterVec,
+    /// Time of one of them, off the request's path.
+    pub shadow_time: Histogram,
+    /// Population stability index of the last full window against the gate's training: `score`, `length`.
+    pub drift: GaugeVec,
+    /// 1 where it is over 0.25.
+    pub drift_alarm: IntGaugeVec,
+    /// Entropy of the choices of that window over the experts, 0 to 1.
+    pub selection_entropy: Gauge,
+    /// Times another gate was made the live one while running.
+    pub gate_swaps: IntCounter,
+    /// Times a pointer named a gate that could not be loaded.
+    pub gate_failures: IntCounter,
 }
 
 fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
@@ -199,6 +217,52 @@ impl Metrics {
                 "moegate_journal_errors_total",
                 "Writes to the journal that failed.",
             )?,
+            captured: IntCounter::new(
+                "moegate_captured_requests_total",
+                "Requests whose features were kept.",
+            )?,
+            capture_dropped: IntCounter::new(
+                "moegate_capture_dropped_total",
+                "Requests whose features were not kept: queue full or store away.",
+            )?,
+            shadow_decisions: counters(
+                "moegate_shadow_decisions_total",
+                "Decisions of the gate in the shadow, by agreement with the live one.",
+                &["agreement"],
+            )?,
+            shadow_time: Histogram::with_opts(histogram(
+                "moegate_shadow_decision_seconds",
+                "Time of a decision of the gate in the shadow, off the request's path.",
+                &[
+                    0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.01,
+                ],
+            ))?,
+            drift: GaugeVec::new(
+                Opts::new(
+                    "moegate_gate_drift_psi",
+                    "Population stability index of the last full window against the gate's training.",
+                ),
+                &["of"],
+            )?,
+            drift_alarm: IntGaugeVec::new(
+                Opts::new(
+                    "moegate_gate_drift_alarm",
+                    "1 where the index is over 0.25.",
+                ),
+                &["of"],
+            )?,
+            selection_entropy: Gauge::new(
+                "moegate_gate_selection_entropy",
+                "Entropy of the choices of the last full window over the experts, 0 to 1.",
+            )?,
+            gate_swaps: IntCounter::new(
+                "moegate_gate_swaps_total",
+                "Times another gate was made the live one while running.",
+            )?,
+            gate_failures: IntCounter::new(
+                "moegate_gate_load_failures_total",
+                "Times a pointer named a gate that could not be loaded.",
+            )?,
             registry,
         };
         metrics.register()?;
@@ -206,7 +270,7 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
-        let all: [Box<dyn prometheus::core::Collector>; 18] = [
+        let all: [Box<dyn prometheus::core::Collector>; 27] = [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
             Box::new(self.first_token.clone()),
@@ -225,6 +289,15 @@ impl Metrics {
             Box::new(self.replicas.clone()),
             Box::new(self.journal_lag.clone()),
             Box::new(self.journal_errors.clone()),
+            Box::new(self.captured.clone()),
+            Box::new(self.capture_dropped.clone()),
+            Box::new(self.shadow_decisions.clone()),
+            Box::new(self.shadow_time.clone()),
+            Box::new(self.drift.clone()),
+            Box::new(self.drift_alarm.clone()),
+            Box::new(self.selection_entropy.clone()),
+            Box::new(self.gate_swaps.clone()),
+            Box::new(self.gate_failures.clone()),
         ];
         all.into_iter()
             .try_for_each(|metric| self.registry.register(metric))

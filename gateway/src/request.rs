@@ -5,7 +5,7 @@ mod route;
 mod stream;
 mod whole;
 
-pub use booking::{Booked, Booking, Ending, Slot};
+pub use booking::{Booked, Booking, Ending, Slot, ppm, recorded};
 pub use route::Route;
 
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub async fn serve(
     };
     let raw = body::read(headers, body, bounds).await?;
     let chat = ChatRequest::parse(&raw)?;
-    let route = Route::choose(app, &principal, &chat)?;
+    let mut route = Route::choose(app, &principal, &chat)?;
     let body = RequestBody::new(raw).map_err(|why| {
         tracing::error!(%why, "a checked body is refused by the pool");
         failure::internal()
@@ -94,6 +94,9 @@ pub async fn serve(
         .admit(&principal, &ask, app.clock.now())
         .map_err(|refusal| Box::new(app.refusal(context, &refusal)))?;
     let rate = *permit.rate();
+    if let Some(features) = route.features.take() {
+        app.note(&principal, context, &route, features);
+    }
     let decision = header(&route.decision.id.to_string());
     let slot = Slot::default();
     let plan = plan(app, context, &route, &slot, body);

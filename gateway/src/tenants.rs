@@ -6,10 +6,7 @@ use router::{Exploration, Policy};
 use units::{ExpertId, Nanos, ScenarioId, TenantId};
 
 use crate::catalog::Catalog;
-use crate::config::{Config, PolicyConfig, ScenarioConfig, TenantConfig};
-
-/// Share of an answer's value within which two experts count as equally good, for exploration.
-const NEAR_TIE: f32 = 0.05;
+use crate::config::{CaptureConfig, Config, PolicyConfig, ScenarioConfig, TenantConfig};
 
 /// Every tenant by its id.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +19,8 @@ pub struct Tenant {
     pub name: String,
     /// The ids of its scenarios.
     pub scenarios: Vec<ScenarioId>,
+    /// Whether and for how long features of its requests are kept.
+    pub capture: Option<CaptureConfig>,
     rules: HashMap<ScenarioId, Rule>,
     unassigned: Rule,
 }
@@ -94,7 +93,13 @@ impl Tenants {
 
 impl Tenant {
     fn new(tenant: &TenantConfig, defaults: &PolicyConfig) -> Self {
-        let base = policy(defaults, tenant.allowed_experts.as_ref());
+        let base = Policy {
+            exploration: Exploration {
+                epsilon: tenant.exploration.unwrap_or(defaults.exploration),
+                margin: tenant.explore_within.unwrap_or(defaults.explore_within),
+            },
+            ..policy(defaults, tenant.allowed_experts.as_ref())
+        };
         let rules = tenant
             .scenarios
             .iter()
@@ -103,6 +108,7 @@ impl Tenant {
         Self {
             name: tenant.name.clone(),
             scenarios: tenant.scenarios.iter().map(|s| s.id.clone()).collect(),
+            capture: tenant.capture,
             rules,
             unassigned: Rule {
                 name: "unassigned".to_owned(),
@@ -132,10 +138,7 @@ fn policy(defaults: &PolicyConfig, allowed: Option<&BTreeSet<ExpertId>>) -> Poli
         min_quality: defaults.abstain_below,
         max_out_of_distribution: Some(defaults.out_of_distribution_above),
         assumed_latency: Nanos::new(1_000_000_000),
-        exploration: Exploration {
-            epsilon: defaults.exploration,
-            margin: NEAR_TIE,
-        },
+        exploration: Exploration::NONE,
     }
 }
 

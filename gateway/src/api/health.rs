@@ -35,7 +35,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
         status,
         &json!({
             "status": if ready { "ready" } else { "not_ready" },
-            "gate": app.gate.load().version(),
+            "gate": app.gates.live().version(),
             "config": app.config_version,
             "journal": journal,
             "journal_backlog_bytes": app.recorder.lag_bytes(),

@@ -10,18 +10,21 @@ use arc_swap::ArcSwap;
 use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
 use ledger::Month;
 use ledger_store::{
-    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteStore, Store, StoreError,
+    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteCaptures, SqliteStore, Store,
+    StoreError,
 };
-use router::{Gate, GateError};
 use sha2::{Digest, Sha256};
 use units::{Clock, IdSource, KeyId, TenantId};
 
 use super::App;
 use crate::admission::{Admission, Limits};
 use crate::auth::{Authenticator, JwtConfigError, TenantAccess};
+use crate::capture::{Capture, Watch};
 use crate::catalog::{Catalog, CatalogError};
 use crate::clock::{SystemClock, UuidSource};
 use crate::config::Config;
+use crate::drift::Drift;
+use crate::gates::{Gates, RegistryError};
 use crate::metrics::Metrics;
 use crate::prices::Prices;
 use crate::rates::{self, RateError};
@@ -39,9 +42,9 @@ pub enum BuildError {
     /// The experts.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The gate package.
+    /// The gates.
     #[error(transparent)]
-    Gate(#[from] GateError),
+    Gates(#[from] RegistryError),
     /// The price lists.
     #[error(transparent)]
     Rates(#[from] RateError),
@@ -88,15 +91,7 @@ pub enum BuildError {
 /// The folder or the file cannot be used.
 pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
     let dir = &config.store.dir;
-    // Keys' hashes and everybody's bills: for the owner only, where we make the folder.
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|why| BuildError::Folder {
-            dir: dir.display().to_string(),
-            why,
-        })?;
+    make_folder(dir)?;
     let failed = |why: StoreError| BuildError::Store {
         dir: dir.display().to_string(),
         why,
@@ -109,6 +104,33 @@ pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError>
         .await
         .map_err(failed)?;
     Ok(Arc::new(store))
+}
+
+/// Keys' hashes, everybody's bills and features: for the owner only, where we make the folder.
+fn make_folder(dir: &Path) -> Result<(), BuildError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|why| BuildError::Folder {
+            dir: dir.display().to_string(),
+            why,
+        })
+}
+
+/// Opens the file of captured features in the store's folder.
+///
+/// # Errors
+/// The folder or the file cannot be used.
+pub async fn open_captures(config: &Config) -> Result<SqliteCaptures, BuildError> {
+    let dir = &config.store.dir;
+    make_folder(dir)?;
+    SqliteCaptures::open(&dir.join("capture.sqlite"))
+        .await
+        .map_err(|why| BuildError::Store {
+            dir: dir.display().to_string(),
+            why,
+        })
 }
 
 fn database(dir: &Path) -> std::path::PathBuf {
@@ -124,9 +146,9 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
         let catalog = Catalog::read(&config)?;
-        let gate = Gate::load(&config.gate.dir)?;
+        let gates = Arc::new(Gates::open(&config)?);
         let rates = rates::book(&config)?;
-        let tenants = Tenants::new(&config);
+        let tenants = Arc::new(Tenants::new(&config));
         let auth = Authenticator::new(&config.auth, access(&config))?;
         let admission = Admission::new(limits(&config));
         let store = open_store(&config).await?;
@@ -135,11 +157,19 @@ impl App {
         let metrics = Metrics::new()?;
         let failures = metrics.journal_errors.clone();
         let store: Arc<dyn Store> = store;
+        let watch = Watch {
+            gates: Arc::clone(&gates),
+            catalog: Arc::new(catalog.clone()),
+            tenants: Arc::clone(&tenants),
+        };
+        let captures = Arc::new(open_captures(&config).await?);
         let app = Self {
             config_version: version(&config),
             prices: Prices::new(&catalog, &rates, clock.now()),
+            capture: Capture::start(captures, &tenants, watch, metrics.clone()),
+            drift: Drift::new(&catalog, config.gate.drift_window),
+            gates,
             catalog: ArcSwap::from_pointee(catalog),
-            gate: ArcSwap::from_pointee(gate),
             recorder: Recorder::new(journal, store, rates, failures),
             metrics,
             sessions: Sessions::default(),

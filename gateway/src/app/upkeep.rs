@@ -23,6 +23,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const PRICES_EVERY: Duration = Duration::from_secs(30);
 /// How often budgets learn what the books say was spent.
 const BUDGETS_EVERY: Duration = Duration::from_secs(30);
+/// How often the gates' pointers are looked at: a promotion by the command line counts after this time.
+const GATES_EVERY: Duration = Duration::from_secs(1);
+/// How often the traffic is compared with the gate's training.
+const DRIFT_EVERY: Duration = Duration::from_secs(5);
+/// How often captured features that are too old are deleted.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// How often worker counters are recorded.
 const COUNTERS_EVERY: Duration = Duration::from_secs(5);
 
@@ -48,6 +54,9 @@ impl Upkeep {
             (PRICES_EVERY, Chore::Prices),
             (BUDGETS_EVERY, Chore::Budgets),
             (COUNTERS_EVERY, Chore::Counters),
+            (GATES_EVERY, Chore::Gates),
+            (DRIFT_EVERY, Chore::Drift),
+            (FORGET_EVERY, Chore::Forget),
         ] {
             tasks.spawn(every(period, stop.clone(), Arc::clone(app), chore));
         }
@@ -81,6 +90,9 @@ enum Chore {
     Prices,
     Budgets,
     Counters,
+    Gates,
+    Drift,
+    Forget,
 }
 
 async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: Chore) {
@@ -114,6 +126,13 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
                 }
             }
             Chore::Counters => app.record_counters(&app.pool.samples()),
+            Chore::Gates => drop(app.refresh_gates().await),
+            Chore::Drift => app.drift.compare(&app.gates.live(), &app.metrics),
+            Chore::Forget => match app.capture.forget_old(app.clock.now()).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(gone, "captured features are deleted"),
+                Err(why) => tracing::warn!(%why, "captured features cannot be deleted"),
+            },
         }
     }
 }

@@ -6,13 +6,15 @@ use router::Gate;
 
 use super::{ConfigArgs, say};
 use crate::catalog::Catalog;
+use crate::gates::Registry;
 use crate::rates;
+use crate::retraining::live_folder;
 use crate::tenants::Tenants;
 
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let config = args.load()?;
     let catalog = Catalog::read(&config)?;
-    let gate = Gate::load(&config.gate.dir)?;
+    let gate = Gate::load(&live_folder(&config, &Registry::of(&config))?)?;
     let book = rates::book(&config)?;
     crate::auth::check_issuers(&config.auth.jwt)?;
     if let Some(tls) = &config.server.tls {

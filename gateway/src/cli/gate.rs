@@ -1,15 +1,28 @@
-//! `moegate gate explain "text"`: features, candidates, predictions and the choice.
+//! `moegate gate …`: what the gate would do, and how a better one takes its place.
+
+mod explain;
+mod export;
+mod promote;
+mod retrain;
+mod shadow;
+mod versions;
+
+pub use promote::shown as verdict_report;
+pub use shadow::shown as shadow_report;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use ledger::RateBook;
-use router::{Draw, Gate, Policy, RequestView, Role, Scratch, Turn, explain};
-use units::{Clock, ExpertId, IdSource, ScenarioId, TenantId};
+use ledger_store::{SqliteCaptures, SqliteStore};
+use units::Timestamp;
 
-use super::{ConfigArgs, say};
-use crate::catalog::{Catalog, price_at};
-use crate::clock::{SystemClock, UuidSource};
+use super::runtime;
+use crate::app::{open_captures, open_store};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::gates::{Registry, RegistryError, Role, Version};
+use crate::promotion::Bench;
 use crate::tenants::Tenants;
 
 #[derive(Debug, Args)]
@@ -21,81 +34,97 @@ pub(super) struct GateArgs {
 #[derive(Debug, Subcommand)]
 enum GateCommand {
     /// Say which expert would answer a text, and why. No worker is asked.
-    Explain(ExplainArgs),
-}
-
-#[derive(Debug, Args)]
-struct ExplainArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-    /// The text of the user's message.
-    text: String,
-    /// Whose rules apply; the first tenant of the configuration where none is given.
-    #[arg(long)]
-    tenant: Option<TenantId>,
-    /// The scenario the client declares.
-    #[arg(long)]
-    scenario: Option<ScenarioId>,
-    /// The expert the client names instead of `auto`.
-    #[arg(long)]
-    model: Option<ExpertId>,
-    /// `text` or `json`.
-    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    Explain(explain::ExplainArgs),
+    /// Make a candidate from the live gate and the judged requests of tenants that agree.
+    Retrain(retrain::RetrainArgs),
+    /// Let the running gateway ask a version beside the live gate, or show how it does.
+    Shadow(shadow::ShadowArgs),
+    /// Make a version the live gate, if it has shown that it is better.
+    Promote(promote::PromoteArgs),
+    /// Put back the gate that was live before the last promotion.
+    Rollback(versions::RollbackArgs),
+    /// List the versions.
+    List(versions::ListArgs),
+    /// Write judged requests with their features as a data set for `moegate-train gate`.
+    Export(export::ExportArgs),
 }
 
 pub(super) fn run(args: &GateArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
-        GateCommand::Explain(args) => explain_text(args),
+        GateCommand::Explain(args) => explain::run(args),
+        GateCommand::Retrain(args) => retrain::run(args),
+        GateCommand::Shadow(args) => shadow::run(args),
+        GateCommand::Promote(args) => promote::run(args),
+        GateCommand::Rollback(args) => versions::roll_back(args),
+        GateCommand::List(args) => versions::list(args),
+        GateCommand::Export(args) => export::run(args),
     }
 }
 
-fn explain_text(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
-    let catalog = Catalog::read(&config)?;
-    let gate = Gate::load(&config.gate.dir)?;
-    let book: RateBook = crate::rates::book(&config)?;
-    let tenants = Tenants::new(&config);
-    let first = config.tenants.first().map(|t| t.id.clone());
-    let Some(id) = args.tenant.clone().or(first) else {
-        anyhow::bail!("the configuration has no tenant");
-    };
-    let Some(tenant) = tenants.get(&id) else {
-        anyhow::bail!("there is no tenant {id}")
-    };
-    let turns = [Turn {
-        role: Role::User,
-        text: &args.text,
-    }];
-    let view = RequestView {
-        scenario: args.scenario.as_ref(),
-        scenarios: &tenant.scenarios,
-        pinned: args.model.as_ref(),
-        ..RequestView::of_turns(&id, &turns)
-    };
-    let now = SystemClock::new().now();
-    let candidates: Vec<_> = catalog
-        .experts()
-        .iter()
-        .map(|expert| expert.candidate(price_at(&expert.host, &book, now)))
-        .collect();
-    let mut scratch = Scratch::new();
-    let guess = gate.read(&view, &mut scratch).scenario().clone();
-    let unassigned = ScenarioId::unassigned();
-    let sure = guess.probability >= config.gate.scenario_threshold;
-    let scenario = args
-        .scenario
-        .as_ref()
-        .unwrap_or(if sure { &guess.id } else { &unassigned });
-    let policy: &Policy = &tenant.rule(scenario).policy;
-    let draw = Draw {
-        id: UuidSource.decision(),
-        random: 0.5,
-    };
-    let explanation = explain(&gate, &view, &candidates, policy, &draw)?;
-    match args.format.as_str() {
-        "json" => say(serde_json::to_string_pretty(&explanation)?),
-        _ => say(explanation),
+/// Everything the commands look at, opened.
+#[derive(Debug)]
+struct Opened {
+    config: Config,
+    catalog: Catalog,
+    tenants: Tenants,
+    store: Arc<SqliteStore>,
+    captures: SqliteCaptures,
+}
+
+impl Opened {
+    async fn open(config: Config) -> anyhow::Result<Self> {
+        let store = open_store(&config).await?;
+        let captures = open_captures(&config).await?;
+        Ok(Self {
+            catalog: Catalog::read(&config)?,
+            tenants: Tenants::new(&config),
+            store,
+            captures,
+            config,
+        })
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn bench(&self) -> Bench<'_> {
+        Bench {
+            config: &self.config,
+            catalog: &self.catalog,
+            tenants: &self.tenants,
+            store: self.store.as_ref(),
+            captures: &self.captures,
+        }
+    }
+}
+
+/// Runs a command that talks to the stores.
+fn wait<T>(doing: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    runtime(Some(1))?.block_on(doing)
+}
+
+/// A version by its name; without one, that in the shadow, else the newest.
+fn chosen(registry: &Registry, name: Option<&str>) -> anyhow::Result<Version> {
+    if let Some(name) = name {
+        return Ok(registry.find(name)?);
+    }
+    if let Some(version) = registry.pointer(Role::Shadow)? {
+        return Ok(version);
+    }
+    let newest = registry.versions()?.pop();
+    Ok(newest.ok_or_else(|| RegistryError::Unknown("to choose: retrain first".to_owned()))?)
+}
+
+/// An RFC 3339 instant.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let instant: jiff::Timestamp = text.parse().map_err(|why| format!("{why}"))?;
+    i64::try_from(instant.as_nanosecond())
+        .map(Timestamp::from_unix_nanos)
+        .map_err(|_| "out of range".to_owned())
+}
+
+/// An instant for people.
+fn shown(unix_nanos: i64) -> String {
+    let instant = jiff::Timestamp::from_nanosecond(unix_nanos.into());
+    instant.map_or_else(
+        |_| unix_nanos.to_string(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }

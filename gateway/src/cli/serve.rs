@@ -1,8 +1,9 @@
-//! `moegate serve`: the gateway until SIGTERM or Ctrl-C, then a drain.
+//! `moegate serve`: the gateway until SIGTERM or Ctrl-C, then a drain. SIGHUP looks at the gates' pointers at once.
 
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
@@ -31,15 +32,22 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anybody can know of the process, so that no signal finds it unprepared.
     let mut signals = Signals::listen()?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let gateway = Gateway::start(config).await?;
     // One line for programs that wait for the port.
     say(serde_json::json!({"listening": gateway.address()}));
     let stop = CancellationToken::new();
     let stopping = stop.clone();
+    let app = std::sync::Arc::clone(gateway.app());
     tokio::select! {
         () = gateway.run(stop) => {}
         () = async {
-            signals.heard().await;
+            loop {
+                tokio::select! {
+                    () = signals.heard() => break,
+                    _ = hangup.recv() => drop(app.refresh_gates().await),
+                }
+            }
             tracing::info!("draining");
             stopping.cancel();
             std::future::pending::<()>().await;

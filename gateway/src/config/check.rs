@@ -100,6 +100,7 @@ fn check_policy(config: &Config) -> Result<(), Wrong> {
     let policy = &config.policy;
     for (key, value, top) in [
         ("policy.exploration", policy.exploration, 0.2),
+        ("policy.explore_within", policy.explore_within, 1.0),
         ("policy.abstain_below", policy.abstain_below, 1.0),
         (
             "policy.out_of_distribution_above",
@@ -115,6 +116,9 @@ fn check_policy(config: &Config) -> Result<(), Wrong> {
         if !(0.0..=top).contains(&value) {
             return wrong(key, format!("must be between 0 and {top}"));
         }
+    }
+    if !(20..=1_000_000).contains(&config.gate.drift_window) {
+        return wrong("gate.drift_window", "must be between 20 and 1000000");
     }
     if !(1..=8).contains(&policy.max_experts) {
         return wrong("policy.max_experts", "must be between 1 and 8");
@@ -179,6 +183,23 @@ fn check_dates<'a>(
 }
 
 fn check_tenant(key: &str, tenant: &TenantConfig) -> Result<(), Wrong> {
+    for (name, share, top) in [
+        ("exploration", tenant.exploration, 0.2),
+        ("explore_within", tenant.explore_within, 1.0),
+    ] {
+        if share.is_some_and(|share| !(0.0..=top).contains(&share)) {
+            return wrong(
+                format!("{key}.{name}"),
+                format!("must be between 0 and {top}"),
+            );
+        }
+    }
+    if tenant
+        .capture
+        .is_some_and(|capture| !(1..=3_650).contains(&capture.days))
+    {
+        return wrong(format!("{key}.capture.days"), "must be between 1 and 3650");
+    }
     let mut scenarios = BTreeSet::new();
     for (at, scenario) in tenant.scenarios.iter().enumerate() {
         let key = format!("{key}.scenarios[{at}]");

@@ -11,8 +11,14 @@ use super::experts::amount;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateConfig {
-    /// Folder with `gate.safetensors` and `gate.json`.
+    /// Folder with `gate.safetensors` and `gate.json`: the gate until a version of the registry is made live.
     pub dir: PathBuf,
+    /// Folder of retrained versions; absent: `gates` in the store's folder.
+    #[serde(default)]
+    pub registry: Option<PathBuf>,
+    /// Decisions that are compared with the gate's training at a time, for the drift alarm.
+    #[serde(default = "drift_window")]
+    pub drift_window: u32,
     /// A scenario of the tenant is recognised from this probability on.
     #[serde(default = "scenario_threshold")]
     pub scenario_threshold: f32,
@@ -20,6 +26,10 @@ pub struct GateConfig {
 
 fn scenario_threshold() -> f32 {
     0.6
+}
+
+fn drift_window() -> u32 {
+    500
 }
 
 /// How predictions become a choice.
@@ -34,8 +44,10 @@ pub struct PolicyConfig {
     pub value_of_second: Pico,
     /// The expert for requests that no expert knows; absent means those of the domain `general`.
     pub generalist: Option<ExpertId>,
-    /// Share of requests that explore, 0 to 0.2.
+    /// Share of requests that explore where the tenant does not say, 0 to 0.2.
     pub exploration: f32,
+    /// How far an expert's utility may lie behind the best to be tried out, as a share of an accepted answer's value.
+    pub explore_within: f32,
     /// Below this predicted quality of the best expert the generalist answers.
     pub abstain_below: f32,
     /// From this out-of-distribution probability on the generalist answers.
@@ -51,6 +63,7 @@ impl Default for PolicyConfig {
             value_of_second: Pico::new(50_000_000),
             generalist: None,
             exploration: 0.0,
+            explore_within: 0.05,
             abstain_below: 0.25,
             out_of_distribution_above: 0.8,
             max_experts: 3,

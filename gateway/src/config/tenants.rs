@@ -22,9 +22,27 @@ pub struct TenantConfig {
     /// Experts it may use; absent means all.
     #[serde(default)]
     pub allowed_experts: Option<BTreeSet<ExpertId>>,
+    /// Share of its requests that try another expert, 0 to 0.2; absent: that of the policy.
+    #[serde(default)]
+    pub exploration: Option<f32>,
+    /// How far behind the best an expert may be to be tried out; absent: that of the policy.
+    #[serde(default)]
+    pub explore_within: Option<f32>,
+    /// It agrees that features of its requests are kept, without their text, for the gate to learn from; absent: it
+    /// does not, and what was kept is deleted.
+    #[serde(default)]
+    pub capture: Option<CaptureConfig>,
     /// Its kinds of task.
     #[serde(default)]
     pub scenarios: Vec<ScenarioConfig>,
+}
+
+/// For how long features are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureConfig {
+    /// Days after which they are deleted, 1 to 3650.
+    pub days: u16,
 }
 
 /// One kind of task of a tenant.

@@ -9,6 +9,7 @@ use ledger_store::{ScenarioSummary, VerifyReport};
 use serde_json::{Value, json};
 use units::TenantId;
 
+use super::learning::Learned;
 use super::{Client, Played};
 use crate::app::App;
 
@@ -155,6 +156,19 @@ fn of_books(
             books.pool_used,
         ),
     ]
+}
+
+/// A candidate was made and asked; what it is worth is told, not required.
+pub(super) fn of_learning(learned: &Learned) -> Check {
+    let shadowed = learned.shadowed.decisions;
+    check(
+        "a retrained gate was asked in the shadow",
+        shadowed > 0 && learned.verdict.cases > 0,
+        format_args!(
+            "version {}, {shadowed} decisions, judged on {} requests",
+            learned.version, learned.verdict.cases
+        ),
+    )
 }
 
 async fn of_surface(

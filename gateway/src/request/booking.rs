@@ -291,21 +291,25 @@ fn summary(decision: &Decision, answered_by: Option<&ExpertId>) -> DecisionSumma
         reason: reason.as_str().into(),
         chosen: decision.chosen.clone(),
         propensity: ppm(propensity),
-        candidates: decision
-            .candidates
-            .iter()
-            .map(|row| Candidate {
-                expert: row.expert.clone(),
-                quality: ppm(f64::from(row.quality)),
-                propensity: ppm(row.propensity),
-                cost: Some(row.cost),
-                latency: row.latency,
-            })
-            .collect(),
+        candidates: recorded(decision),
     }
 }
 
-fn ppm(share: f64) -> Ppm {
+/// The candidates of a decision as the ledger keeps them.
+pub fn recorded(decision: &Decision) -> Vec<Candidate> {
+    let rows = decision.candidates.iter();
+    rows.map(|row| Candidate {
+        expert: row.expert.clone(),
+        quality: ppm(f64::from(row.quality)),
+        propensity: ppm(row.propensity),
+        cost: Some(row.cost),
+        latency: row.latency,
+    })
+    .collect()
+}
+
+/// A probability in parts per million.
+pub fn ppm(share: f64) -> Ppm {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

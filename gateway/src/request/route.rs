@@ -6,13 +6,15 @@ use http::HeaderValue;
 use ledger::{Host, ScenarioSource};
 use openai_api::{ApiError, ChatRequest, ErrorKind, ResponseFormat, Role as ChatRole};
 use router::{
-    Capacity, DecideError, Decision, Draw, Ranked, RequestView, Role, Scratch, Turn, decide,
+    Capacity, Captured, DecideError, Decision, Draw, Ranked, RequestView, Role, Scratch, Turn,
+    decide,
 };
 use units::{ExpertId, Pico, ScenarioId, Tokens};
 
-use crate::api::{AUTO, failure};
+use crate::api::{AUTO, RequestContext, failure};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::capture::{LiveChoice, Note};
 use crate::catalog::{Catalog, ExpertEntry};
 use crate::tenants::Tenant;
 
@@ -33,6 +35,8 @@ pub struct Route {
     pub tokens: u64,
     /// Money to reserve.
     pub cost: Pico,
+    /// What the gate read, of tenants that agree that it is kept.
+    pub features: Option<Box<Captured>>,
 }
 
 thread_local! {
@@ -88,9 +92,16 @@ impl App {
         task: Option<&str>,
         scratch: &mut Scratch,
     ) -> Result<Route, ApiError> {
-        let gate = self.gate.load();
+        let gate = self.gates.live();
         let catalog = self.catalog.load();
-        let reading = gate.read(view, scratch);
+        let mut features = self
+            .capture
+            .takes(view.tenant)
+            .then(Box::<Captured>::default);
+        let reading = match &mut features {
+            Some(features) => gate.read_noting(view, scratch, features),
+            None => gate.read(view, scratch),
+        };
         let guess = reading.scenario();
         let recognised =
             guess.probability >= self.config.gate.scenario_threshold && tenant.has(&guess.id);
@@ -118,6 +129,9 @@ impl App {
         };
         let decision =
             decide(&reading, &candidates, &rule.policy, &draw).map_err(|why| refused(&why))?;
+        let score = decision.chosen_row().map_or(0.0, |row| row.quality);
+        self.drift
+            .note(score, reading.bytes_log(), &decision.chosen);
         let order: Vec<ExpertId> = decision
             .order()
             .take(self.config.policy.max_experts)
@@ -143,6 +157,7 @@ impl App {
             task,
             order,
             decision,
+            features,
         })
     }
 
@@ -160,6 +175,25 @@ impl App {
         let more = each.checked_mul(more);
         let cost = more.and_then(|more| row.cost.checked_add(more));
         (cost.unwrap_or(row.cost), output)
+    }
+
+    /// Hands what the gate read to those who keep it. Waits for nothing.
+    pub(super) fn note(
+        &self,
+        principal: &Principal,
+        context: &RequestContext,
+        route: &Route,
+        features: Box<Captured>,
+    ) {
+        let watched = self.gates.shadow().is_some();
+        self.capture.offer(Note {
+            tenant: principal.tenant.clone(),
+            decision: route.decision.id,
+            at: context.started,
+            scenario: route.scenario.clone(),
+            features,
+            live: watched.then(|| LiveChoice::of(&route.decision)),
+        });
     }
 
     /// An expert as it stands now: with its price and its load.

@@ -30,6 +30,7 @@ impl SqliteCaptures {
     /// # Errors
     /// `Unavailable` when the file cannot be opened, `Schema` when it is newer than this program.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        super::own(path).map_err(|why| StoreError::Unavailable(sqlx::Error::Io(why)))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
