@@ -14,6 +14,7 @@ mod architecture;
 mod bad_input;
 mod demo;
 mod kill;
+mod learning;
 mod limits;
 mod official_sdk;
 mod operator;
