@@ -1,4 +1,5 @@
-//! Noisy copies of a text, so that the gate learns to read them: typing errors, lost case, a system message before it.
+//! Noisy copies of a text, so that the gate learns to read them: typing errors, other words and order, lost case, a
+//! system message before it.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -41,13 +42,61 @@ pub fn typos(text: &str, share: f64, rng: &mut StdRng) -> String {
     out
 }
 
-/// A copy for one pass: some with typing errors, some cut short, and of short ones most in a style that is drawn anew.
+/// Words that may stand for each other; a word of one line is replaced by another of it.
+const ALIKE: [&[&str]; 16] = [
+    &["show", "display", "list", "give"],
+    &["help", "assist", "support"],
+    &["big", "large", "great"],
+    &["small", "little", "minor"],
+    &["begin", "start", "commence"],
+    &["end", "finish", "stop"],
+    &["need", "require", "want"],
+    &["get", "obtain", "receive"],
+    &["make", "create", "produce"],
+    &["find", "locate", "discover"],
+    &["why", "how come"],
+    &["what", "which"],
+    &["must", "shall", "has to"],
+    &["because", "since", "as"],
+    &["about", "regarding", "concerning"],
+    &["correct", "right", "true"],
+];
+
+/// A text said a little differently: of each eight words about one is left out, replaced by one that is alike, or changes
+/// places with its neighbour. Short texts stay as they are.
+pub fn paraphrase(text: &str, rng: &mut StdRng) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    if words.len() < 6 {
+        return text.to_owned();
+    }
+    let mut at = 0;
+    while at + 1 < words.len() {
+        if rng.random_bool(0.125) {
+            match rng.random_range(0..3) {
+                0 => {
+                    words.remove(at);
+                }
+                1 => words.swap(at, at + 1),
+                _ => {
+                    let alike = ALIKE.iter().find(|line| line.contains(&words[at]));
+                    if let Some(other) = alike.and_then(|line| line.choose(rng)) {
+                        words[at] = other;
+                    }
+                }
+            }
+        }
+        at += 1;
+    }
+    words.join(" ")
+}
+
+/// A copy for one pass: some with typing errors, some said a little differently, some cut short, and of short ones most in a style that is drawn anew.
 /// Data sets differ in case and end marks, which says nothing about the domain: the gate must not learn that.
 pub fn copy(text: &str, rng: &mut StdRng) -> String {
-    let mut copy = if rng.random_bool(0.3) {
-        typos(text, 0.15, rng)
-    } else {
-        text.to_owned()
+    let mut copy = match rng.random_range(0..10) {
+        0..3 => typos(text, 0.15, rng),
+        3..5 => paraphrase(text, rng),
+        _ => text.to_owned(),
     };
     if copy.len() > 300 && rng.random_bool(0.4) {
         let letters = copy.chars().count();

@@ -299,4 +299,16 @@ fn noise_keeps_most_of_a_text() {
         assert!(copy.chars().count() >= 10, "{copy}");
     }
     assert_eq!(noise::typos(text, 0.0, rng), text);
+    let mut changed = 0;
+    for _ in 0..200 {
+        let said = noise::paraphrase(text, rng);
+        let kept = said.split(' ').filter(|word| text.contains(word)).count();
+        assert!(kept * 2 > text.split(' ').count(), "{said}");
+        changed += usize::from(said != text);
+    }
+    assert!(changed > 100, "{changed} of 200 changed, seed {SEED}");
+    assert_eq!(
+        noise::paraphrase("too short to change", rng),
+        "too short to change"
+    );
 }
