@@ -64,6 +64,8 @@ pub struct App {
     pub metrics: Metrics,
     /// People at the dashboard.
     pub sessions: Sessions,
+    /// Held while keys are read and taken over, so that an older reading never replaces a newer one.
+    pub(crate) refreshing_keys: tokio::sync::Mutex<()>,
 }
 
 impl App {

@@ -180,6 +180,7 @@ impl App {
             admission,
             tenants,
             pool,
+            refreshing_keys: tokio::sync::Mutex::default(),
         };
         let dir = app.config.store.dir.display().to_string();
         let failed = |why: StoreError| BuildError::Store {
@@ -213,6 +214,7 @@ impl App {
     /// # Errors
     /// The store does not answer; the last keys stay.
     pub async fn refresh_keys(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.refreshing_keys.lock().await;
         let stored = self.recorder.store().load_keys().await?;
         self.auth.replace_keys(stored_keys::table(&stored));
         Ok(())
