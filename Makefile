@@ -55,7 +55,7 @@ train: ## experts and gate again, from the data sets in the folder DATA
 	mkdir -p var/outcomes
 	for recipe in router/trainer/recipes/*.toml; do \
 	    expert=$$(basename "$$recipe" .toml); \
-	    "$(RELEASE)/moegate-train" expert --config "$$recipe" --base "$(MOEGATE_CACHE)/minilm" --data "$(DATA)" \
+	    "$(RELEASE)/moegate-train" expert make --config "$$recipe" --base "$(MOEGATE_CACHE)/minilm" --data "$(DATA)" \
 	        --out "deploy/experts/$$expert" --outcomes "var/outcomes/$$expert.jsonl"; \
 	done
 	"$(RELEASE)/moegate-train" gate fit --data "$(DATA)" --outcomes var/outcomes --experts deploy/experts --out deploy/gate

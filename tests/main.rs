@@ -22,3 +22,4 @@ mod streams;
 mod surface;
 mod traffic;
 mod upstreams;
+mod training;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{ExpertCard, ExpertKind, Quality, SCHEMA, Task};
+use crate::{Choice, ExpertCard, ExpertKind, LABEL_SEPARATOR, NO_LABEL, Quality, SCHEMA, Task};
 
 /// A rule that a card breaks: the key and what was expected.
 pub(crate) struct Breach {
@@ -48,6 +48,12 @@ pub(crate) fn check(card: &ExpertCard) -> Result<(), Breach> {
                 let key = format!("provenance.data.{}.sha256", source.name);
                 return Err(breach(key, "expected 64 lower-case hex digits"));
             }
+        }
+        for teacher in &provenance.teachers {
+            let key = format!("provenance.teacher.{}.accuracy", teacher.name);
+            teacher
+                .accuracy
+                .map_or(Ok(()), |accuracy| share(&key, accuracy))?;
         }
     }
     let mut seen = HashSet::new();
@@ -129,9 +135,53 @@ fn task(position: usize, task: &Task) -> Result<(), Breach> {
             ));
         }
     }
+    match task.choice {
+        Choice::One => one_label(task, key)?,
+        Choice::Any => any_labels(task, key)?,
+    }
     task.quality
         .as_ref()
         .map_or(Ok(()), |q| quality(&key("quality"), q))
+}
+
+/// Labels that exclude each other have no thresholds of their own.
+fn one_label(task: &Task, key: impl Fn(&str) -> String) -> Result<(), Breach> {
+    let any = "only for choice = \"any\"";
+    if task.none_answer.is_some() {
+        return Err(breach(key("none_answer"), any));
+    }
+    let own = task.labels.iter().find(|label| label.threshold.is_some());
+    own.map_or(Ok(()), |label| {
+        let key = key(&format!("label.{}.threshold", label.name));
+        Err(breach(key, any))
+    })
+}
+
+/// Each label is decided by its own threshold, and none of them has an answer too.
+fn any_labels(task: &Task, key: impl Fn(&str) -> String) -> Result<(), Breach> {
+    let Some(answer) = &task.none_answer else {
+        return Err(breach(key("none_answer"), "required for choice = \"any\""));
+    };
+    filled(&key("none_answer"), answer)?;
+    if task.reject_threshold.is_some() || task.out_of_scope_label.is_some() {
+        let rejecting = key("reject_threshold");
+        return Err(breach(
+            rejecting,
+            "choice = \"any\" answers with no label instead",
+        ));
+    }
+    for label in &task.labels {
+        let threshold = key(&format!("label.{}.threshold", label.name));
+        let Some(value) = label.threshold else {
+            return Err(breach(threshold, "required for choice = \"any\""));
+        };
+        share(&threshold, value)?;
+        if label.name == NO_LABEL || label.name.contains(LABEL_SEPARATOR) {
+            let message = format!("{:?} cannot be told from an answer", label.name);
+            return Err(breach(key("label.name"), message));
+        }
+    }
+    Ok(())
 }
 
 fn quality(key: &str, quality: &Quality) -> Result<(), Breach> {

@@ -16,7 +16,7 @@ use units::ExpertId;
 pub use error::CardError;
 pub use file::CARD_FILE;
 pub use quality::Quality;
-pub use task::{Label, Task};
+pub use task::{Choice, LABEL_SEPARATOR, Label, NO_LABEL, Task};
 
 /// The only schema version this crate reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -101,10 +101,12 @@ pub enum StoredType {
     F16,
     /// IEEE single precision.
     F32,
+    /// Matrices as 8-bit integers with a scale for each row, all else as half precision. Only our own loader reads it.
+    I8,
 }
 
 /// What an expert was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// Pretrained start.
@@ -118,6 +120,24 @@ pub struct Provenance {
     /// The data sets it learned from.
     #[serde(default)]
     pub data: Vec<DataSource>,
+    /// Who taught it, where somebody did.
+    #[serde(default, rename = "teacher", skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<TaughtBy>,
+}
+
+/// Somebody whose answers an expert learned from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaughtBy {
+    /// The task taught.
+    pub task: String,
+    /// Who it is.
+    pub name: String,
+    /// Licence of the answers.
+    pub licence: String,
+    /// Share of dev rows it answered right, in `[0, 1]`, where it was asked about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
 }
 
 /// One data set an expert learned from.

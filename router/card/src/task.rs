@@ -12,7 +12,7 @@ pub struct Task {
     pub id: String,
     /// What is decided, for people.
     pub title: String,
-    /// The logits are divided by this before the softmax; above 0.
+    /// The logits are divided by this before the softmax, or before the sigmoid of each label; above 0.
     pub temperature: f64,
     /// A best in-scope probability below this means out of scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,6 +26,12 @@ pub struct Task {
     /// Measured quality; absent while unmeasured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// How many labels an answer has.
+    #[serde(default, skip_serializing_if = "Choice::is_one")]
+    pub choice: Choice,
+    /// The answer where no label fits; required where an answer may have any number of labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_answer: Option<String>,
     /// The labels in the order of the head's outputs.
     #[serde(rename = "label")]
     pub labels: Vec<Label>,
@@ -38,12 +44,44 @@ impl Task {
     }
 }
 
+/// How many labels an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Exactly one: labels exclude each other.
+    #[default]
+    One,
+    /// Any number, none included: each label is decided by itself.
+    Any,
+}
+
+impl Choice {
+    /// Whether labels exclude each other.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a field by reference"
+    )]
+    pub fn is_one(&self) -> bool {
+        *self == Self::One
+    }
+}
+
+/// What stands for an answer without labels, in data files and in answers.
+pub const NO_LABEL: &str = "None";
+
+/// What stands between the labels of an answer that has several.
+pub const LABEL_SEPARATOR: &str = ", ";
+
 /// One possible outcome of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// The label as the training data writes it.
     pub name: String,
     /// What the expert answers when this label wins.
     pub answer: String,
+    /// The probability from which on the label is part of an answer, in `[0, 1]`; required where an answer may have
+    /// any number of labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
 }

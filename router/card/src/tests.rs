@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::{CARD_FILE, CardError, ExpertCard, ExpertKind};
+use crate::{CARD_FILE, CardError, Choice, ExpertCard, ExpertKind};
 
 const CARD: &str = r#"
 schema = 1
@@ -215,4 +215,77 @@ fn two_tasks_of_one_id_are_refused() {
         .expect_err("twice")
         .to_string();
     assert!(error.contains("task[1].id"), "{error}");
+}
+
+/// The good card with a task whose answers may have any number of labels.
+fn any() -> String {
+    CARD.replace(
+        "reject_threshold = 0.4\nout_of_scope_answer = \"I cannot help with that.\"",
+        "choice = \"any\"\nnone_answer = \"Nothing of it.\"",
+    )
+    .replace(
+        "answer = \"Freeze the card.\"",
+        "answer = \"Freeze the card.\"\nthreshold = 0.5",
+    )
+    .replace(
+        "answer = \"See the first screen.\"",
+        "answer = \"See the first screen.\"\nthreshold = 0.25",
+    )
+}
+
+#[test]
+fn a_task_may_have_any_number_of_labels() {
+    let card = parse(&any()).unwrap();
+    let (_, task) = card.task("bank").unwrap();
+    assert_eq!(task.choice, Choice::Any);
+    assert_eq!(task.labels[1].threshold, Some(0.25));
+    let text = card.to_toml(Path::new("some/expert.toml")).unwrap();
+    assert_eq!(parse(&text).unwrap(), card);
+    let plain = parse(CARD).unwrap();
+    assert_eq!(plain.tasks[0].choice, Choice::One);
+    let text = plain.to_toml(Path::new("some/expert.toml")).unwrap();
+    assert!(!text.contains("choice"), "{text}");
+}
+
+#[test]
+fn rules_of_any_number_of_labels_name_the_key() {
+    for (from, to, key) in [
+        (
+            "none_answer = \"Nothing of it.\"",
+            "",
+            "task.bank.none_answer",
+        ),
+        ("threshold = 0.25", "", "task.bank.label.balance.threshold"),
+        (
+            "threshold = 0.25",
+            "threshold = 7.0",
+            "task.bank.label.balance.threshold",
+        ),
+        (
+            "choice = \"any\"",
+            "choice = \"any\"\nreject_threshold = 0.1\nout_of_scope_answer = \"No.\"",
+            "task.bank.reject_threshold",
+        ),
+        (
+            "name = \"balance\"",
+            "name = \"None\"",
+            "task.bank.label.name",
+        ),
+        (
+            "name = \"balance\"",
+            "name = \"a, b\"",
+            "task.bank.label.name",
+        ),
+        ("choice = \"any\"\n", "", "task.bank.none_answer"),
+        (
+            "choice = \"any\"\nnone_answer = \"Nothing of it.\"\n",
+            "",
+            "task.bank.label.card lost?.threshold",
+        ),
+    ] {
+        let good = any();
+        assert_eq!(good.matches(from).count(), 1, "{from:?}");
+        let error = parse(&good.replace(from, to)).expect_err(key).to_string();
+        assert!(error.contains(&format!(": {key}: ")), "{key} in {error}");
+    }
 }

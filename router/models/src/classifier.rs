@@ -50,6 +50,13 @@ impl Classifier {
         mode.dropout(mean_pool(&hidden, batch)?)
     }
 
+    /// The mean over the tokens after each layer, (B, H) each, without dropout of the mean: what a student is compared
+    /// with, and what a teacher shows.
+    pub fn pooled_states(&self, batch: &TokenBatch, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        let states = self.encoder.states(batch, mode)?;
+        states.iter().map(|state| mean_pool(state, batch)).collect()
+    }
+
     /// Logits of one task over pooled rows: (B, H) → (B, labels). Fails on a task that is not there.
     pub fn logits(&self, task: usize, pooled: &Tensor) -> Result<Tensor, ModelError> {
         let head = self.heads.get(task);

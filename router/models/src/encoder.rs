@@ -26,12 +26,35 @@ impl Encoder {
 
     /// Last hidden state, (B, L, H). Rows that are padding hold values without meaning.
     pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Result<Tensor, TchError> {
+        let mut last = self.embeddings.forward(batch.ids(), mode)?;
+        self.through(batch, mode, &mut last, |_| Ok(()))?;
+        Ok(last)
+    }
+
+    /// The hidden state after each layer, (B, L, H) each.
+    pub fn states(&self, batch: &TokenBatch, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        let mut states = Vec::with_capacity(self.layers.len());
+        let mut last = self.embeddings.forward(batch.ids(), mode)?;
+        self.through(batch, mode, &mut last, |state| {
+            states.push(state.shallow_clone());
+            Ok(())
+        })?;
+        Ok(states)
+    }
+
+    fn through(
+        &self,
+        batch: &TokenBatch,
+        mode: Mode,
+        x: &mut Tensor,
+        mut after: impl FnMut(&Tensor) -> Result<(), TchError>,
+    ) -> Result<(), TchError> {
         let bias = batch.attention_bias()?;
-        let mut x = self.embeddings.forward(batch.ids(), mode)?;
         for layer in &self.layers {
-            x = layer.forward(&x, bias.as_ref(), mode)?;
+            *x = layer.forward(x, bias.as_ref(), mode)?;
+            after(x)?;
         }
-        Ok(x)
+        Ok(())
     }
 }
 

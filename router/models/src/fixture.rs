@@ -72,6 +72,7 @@ pub fn write_tiny_expert_as(
             recipe: "random weights".into(),
             seed,
             data: Vec::new(),
+            teachers: Vec::new(),
         }),
         tasks,
     };
@@ -83,6 +84,7 @@ fn task(id: &str, labels: &[&str], out_of_scope: Option<&str>) -> Task {
     let label = |name: &&str| Label {
         name: (*name).into(),
         answer: format!("The {id} is {name}."),
+        threshold: None,
     };
     Task {
         id: id.into(),
@@ -92,6 +94,8 @@ fn task(id: &str, labels: &[&str], out_of_scope: Option<&str>) -> Task {
         out_of_scope_label: out_of_scope.map(Into::into),
         out_of_scope_answer: out_of_scope.map(|_| "That is out of scope.".into()),
         quality: None,
+        choice: expert_card::Choice::One,
+        none_answer: None,
         labels: labels.iter().map(label).collect(),
     }
 }

@@ -14,6 +14,9 @@ pub struct Answers {
     /// The answer to an out-of-scope request, where the task can reject.
     #[serde(default)]
     pub out_of_scope: Option<String>,
+    /// The answer where no label fits, where an answer may have any number of labels.
+    #[serde(default)]
+    pub none: Option<String>,
     /// Labels and answers.
     #[serde(rename = "label")]
     pub labels: Vec<Label>,

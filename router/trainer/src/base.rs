@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use models::{CONFIG_FILE, EncoderConfig, TOKENIZER_FILE, WEIGHTS_FILE, Weights};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tch::Device;
 use tokenizers::Tokenizer;
 
@@ -27,6 +28,8 @@ pub struct Base {
     pub tokenizer_json: Value,
     /// Its tokenizer, without padding and cutting.
     pub tokenizer: Tokenizer,
+    /// SHA-256 of its weights file, lower-case hex.
+    pub sha256: String,
 }
 
 impl Base {
@@ -34,7 +37,10 @@ impl Base {
     pub fn load(dir: &Path) -> Result<Self> {
         let dir = find(dir)?;
         let config = EncoderConfig::read(&dir.join(CONFIG_FILE))?;
-        let weights = Weights::read(&dir.join(WEIGHTS_FILE), Device::Cpu)?;
+        let file = dir.join(WEIGHTS_FILE);
+        let weights = Weights::read(&file, Device::Cpu)?;
+        let bytes = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
+        let sha256 = Sha256::digest(&bytes);
         let path = dir.join(TOKENIZER_FILE);
         let name = path.display();
         let text = std::fs::read_to_string(&path).with_context(|| format!("{name}"))?;
@@ -44,6 +50,7 @@ impl Base {
             weights,
             tokenizer_json,
             tokenizer: plain_tokenizer(&text)?,
+            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
 }

@@ -17,8 +17,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train an expert by a recipe and write its folder.
-    Expert(expert::Args),
+    /// Make an expert by a recipe: its teachers, its students, its folder.
+    #[command(subcommand)]
+    Expert(expert::Command),
     /// Rewrite the texts of an expert's card (name, summary, titles, answers) from its recipe, without training.
     Card(expert::CardArgs),
     /// Train the gate.
@@ -41,7 +42,7 @@ impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> Result<()> {
         match self.command {
-            Command::Expert(args) => expert::run(&args),
+            Command::Expert(command) => expert::run(&command),
             Command::Card(args) => expert::rewrite_card(&args),
             Command::Gate(args) => gate::run(&args),
             Command::Scaling(command) => scaling::run(&command),

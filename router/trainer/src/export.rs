@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use expert_card::{DataSource, ExpertCard, ExpertKind, Limits, Provenance, StoredType, Task};
+use expert_card::{
+    Choice, DataSource, ExpertCard, ExpertKind, Label, Limits, Provenance, StoredType, Task,
+    TaughtBy,
+};
 use models::{Weights, write_network};
 use serde_json::Value;
 
 use crate::answers::Answers;
 use crate::base;
-use crate::data::TaskData;
-use crate::recipe::Recipe;
+use crate::calibrate::Calibration;
+use crate::recipe::{Recipe, TaskRecipe};
 use crate::student::Student;
+use crate::teacher::Lesson;
 
 /// The report's name inside an expert's folder.
 pub const REPORT_FILE: &str = "report.json";
@@ -69,41 +73,36 @@ fn beside(place: &Path, what: &str) -> Result<PathBuf> {
     Ok(place.with_file_name(format!(".{name}.{what}-{}", std::process::id())))
 }
 
-/// What is known of a task before its quality is.
+/// A network with its tokenizer, ready to be written.
 #[derive(Debug, Clone, Copy)]
-pub struct Calibration {
-    /// The temperature of its logits.
-    pub temperature: f64,
-    /// The threshold below which it rejects.
-    pub reject_threshold: Option<f64>,
+pub struct Network<'a> {
+    /// The network.
+    pub student: &'a Student,
+    /// Its tokenizer.
+    pub tokenizer_json: &'a str,
+    /// Type of the stored weights.
+    pub stored: StoredType,
 }
 
-/// Writes the network as fp16 and a card without quality. Returns the card.
+/// Writes the network and a card without quality. Returns the card.
 pub fn write(
     folder: &Path,
-    student: &Student,
-    tokenizer_json: &str,
+    network: &Network<'_>,
     recipe: &Recipe,
-    tasks: &[(Answers, TaskData, Calibration)],
+    seed: u64,
+    tasks: &[(&Lesson, Calibration)],
+    teachers: Vec<TaughtBy>,
 ) -> Result<ExpertCard> {
+    let student = network.student;
     let weights = Weights::of(student.variables.variables(), Path::new("student"));
-    let architecture = write_network(
-        folder,
-        &student.config,
-        tokenizer_json,
-        &weights,
-        StoredType::F16,
-    )?;
-    let data = recipe
-        .tasks
-        .iter()
-        .zip(tasks)
-        .map(|(task, (_, data, _))| DataSource {
-            name: task.source.name.clone(),
-            licence: task.source.licence.clone(),
-            sha256: data.sha256.clone(),
-            rows: data.train.len(),
-        });
+    let json = network.tokenizer_json;
+    let architecture = write_network(folder, &student.config, json, &weights, network.stored)?;
+    let mut data: Vec<DataSource> = Vec::new();
+    for source in tasks.iter().flat_map(|(lesson, _)| &lesson.data.sources) {
+        if !data.contains(source) {
+            data.push(source.clone());
+        }
+    }
     let card = ExpertCard {
         schema: expert_card::SCHEMA,
         id: recipe.id.clone(),
@@ -121,27 +120,39 @@ pub fn write(
             base: base::NAME.into(),
             base_licence: base::LICENCE.into(),
             recipe: recipe.in_one_line(),
-            seed: recipe.seed,
-            data: data.collect(),
+            seed,
+            data,
+            teachers,
         }),
         tasks: recipe
             .tasks
             .iter()
             .zip(tasks)
-            .map(|(task, (answers, _, calibration))| Task {
-                id: task.id.clone(),
-                title: task.title.clone(),
-                temperature: calibration.temperature,
-                reject_threshold: calibration.reject_threshold,
-                out_of_scope_label: task.out_of_scope_label.clone(),
-                out_of_scope_answer: answers.out_of_scope.clone(),
-                quality: None,
-                labels: answers.labels.clone(),
-            })
+            .map(|(task, (lesson, calibration))| card_task(task, &lesson.answers, calibration))
             .collect(),
     };
     card.write(folder)?;
     Ok(card)
+}
+
+fn card_task(task: &TaskRecipe, answers: &Answers, calibration: &Calibration) -> Task {
+    let any = task.choice == Choice::Any;
+    let label = |label: &Label| Label {
+        threshold: calibration.label_threshold,
+        ..label.clone()
+    };
+    Task {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        temperature: calibration.temperature,
+        reject_threshold: calibration.reject_threshold,
+        out_of_scope_label: task.out_of_scope_label.clone(),
+        out_of_scope_answer: answers.out_of_scope.clone(),
+        quality: None,
+        choice: task.choice,
+        none_answer: answers.none.clone().filter(|_| any),
+        labels: answers.labels.iter().map(label).collect(),
+    }
 }
 
 /// Writes the report.

@@ -1,20 +1,20 @@
 //! Figures of a classifier: accuracy, macro-F1 and calibration error.
 
 /// One measured row.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
-    /// Position of the gold label.
-    pub gold: usize,
-    /// Position of the answered label; absent when the expert rejected the row.
-    pub answered: Option<usize>,
-    /// Probability of the best label, in `[0, 1]`.
+    /// Positions of the gold labels, in order.
+    pub gold: Vec<usize>,
+    /// Positions of the answered labels, in order; absent when the expert rejected the row.
+    pub answered: Option<Vec<usize>>,
+    /// Probability that the answer is right, in `[0, 1]`.
     pub confidence: f64,
 }
 
 impl Scored {
-    /// Whether the answer is the gold label.
+    /// Whether the answer is the gold label; of several, all of them and no other.
     pub fn correct(&self) -> bool {
-        self.answered == Some(self.gold)
+        self.answered.as_ref() == Some(&self.gold)
     }
 }
 
@@ -27,7 +27,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
     }
 }
 
-/// Share of rows answered with the gold label; 0 for no rows.
+/// Share of rows answered with exactly the gold labels; 0 for no rows.
 pub fn accuracy(rows: &[Scored]) -> f64 {
     ratio(rows.iter().filter(|row| row.correct()).count(), rows.len())
 }
@@ -36,16 +36,15 @@ pub fn accuracy(rows: &[Scored]) -> f64 {
 pub fn macro_f1(rows: &[Scored]) -> f64 {
     let labels = rows
         .iter()
-        .flat_map(|r| [Some(r.gold), r.answered])
-        .flatten()
+        .flat_map(|r| r.gold.iter().chain(r.answered.iter().flatten()))
         .max()
-        .unwrap_or(0)
-        + 1;
+        .map_or(0, |most| most + 1);
     let mut counts = vec![(0, 0, 0); labels]; // (both, gold, answered)
     for row in rows {
         for (position, count) in counts.iter_mut().enumerate() {
-            let gold = usize::from(row.gold == position);
-            let answered = usize::from(row.answered == Some(position));
+            let gold = usize::from(row.gold.contains(&position));
+            let answered = row.answered.as_ref();
+            let answered = usize::from(answered.is_some_and(|a| a.contains(&position)));
             *count = (
                 count.0 + gold * answered,
                 count.1 + gold,
@@ -94,8 +93,8 @@ mod tests {
 
     fn row(gold: usize, answered: usize, confidence: f64) -> Scored {
         Scored {
-            gold,
-            answered: Some(answered),
+            gold: vec![gold],
+            answered: Some(vec![answered]),
             confidence,
         }
     }
@@ -128,7 +127,7 @@ mod tests {
         let rows = [
             row(0, 0, 1.0),
             Scored {
-                gold: 0,
+                gold: vec![0],
                 answered: None,
                 confidence: 0.2,
             },
@@ -136,6 +135,19 @@ mod tests {
         near(accuracy(&rows), 0.5);
         near(macro_f1(&rows), 2.0 / 3.0);
         near(ece(&rows), 0.1);
+    }
+
+    #[test]
+    fn several_labels_are_right_together() {
+        let row = |gold: &[usize], answered: &[usize]| Scored {
+            gold: gold.to_vec(),
+            answered: Some(answered.to_vec()),
+            confidence: 1.0,
+        };
+        let rows = [row(&[0, 1], &[0, 1]), row(&[0], &[0, 1]), row(&[], &[])];
+        near(accuracy(&rows), 2.0 / 3.0);
+        // F1: label 0: 4/4, label 1: 2/(1+2).
+        near(macro_f1(&rows), (1.0 + 2.0 / 3.0) / 2.0);
     }
 
     #[test]

@@ -1,12 +1,22 @@
 //! What to make: the recipe file of an expert.
 
+mod source;
+mod teaching;
+mod training;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use expert_card::Choice;
 use serde::{Deserialize, Serialize};
 use units::ExpertId;
 
-/// How one expert is made. Paths in it are relative: data files to the data folder, answers to the recipe's folder.
+pub use source::{Extra, Only, Source, Split, Unlabelled};
+pub use teaching::{Distillation, NetworkTeacher, RecordedForm, Remote, Teacher};
+pub use training::{Learns, Precision, TrainingRecipe};
+
+/// How one expert is made. Paths in it are relative: data files to the data folder, answers and extra rows to the
+/// recipe's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -22,12 +32,18 @@ pub struct Recipe {
     pub summary: String,
     /// Licence of the result, as an SPDX expression.
     pub licence: String,
-    /// Seed of heads, dropout and batch order.
+    /// Seed of heads, dropout and batch order, where the command names none.
     pub seed: u64,
     /// The network to make.
     pub student: StudentRecipe,
     /// How to fit it.
     pub training: TrainingRecipe,
+    /// How it listens to its teachers; absent learns from gold labels alone.
+    #[serde(default)]
+    pub distillation: Option<Distillation>,
+    /// How teachers that are networks are made.
+    #[serde(default)]
+    pub teacher: Option<NetworkTeacher>,
     /// What it learns.
     #[serde(rename = "task")]
     pub tasks: Vec<TaskRecipe>,
@@ -42,62 +58,16 @@ pub struct Recipe {
 pub struct StudentRecipe {
     /// Layers of the base model to keep, from 0, in order.
     pub layers: Vec<i64>,
+    /// Width inside the position-wise networks: their neurons of the largest weights are kept. Absent keeps all.
+    #[serde(default)]
+    pub inner: Option<i64>,
     /// Most tokens in the vocabulary.
     pub vocabulary: usize,
     /// Longest input in tokens; longer texts are cut.
     pub context_tokens: usize,
-}
-
-/// How to fit the network.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingRecipe {
-    /// Most passes over the data.
-    pub epochs: usize,
-    /// Rows in a step.
-    pub batch: usize,
-    /// Peak learning rate of the encoder.
-    pub learning_rate: f64,
-    /// Peak learning rate of the heads.
-    pub head_learning_rate: f64,
-    /// Share of all steps spent raising the rate, in `[0, 1)`.
-    pub warmup: f64,
-    /// Decoupled weight decay; biases and normalisations have none.
-    pub weight_decay: f64,
-    /// Share of activations zeroed, in `[0, 1)`.
-    pub dropout: f64,
-    /// Share of the target spread over all labels, in `[0, 1)`.
-    pub label_smoothing: f64,
-    /// Largest norm of a step's gradient.
-    pub clip: f64,
-    /// Passes without a better dev accuracy before stopping.
-    pub patience: usize,
-    /// Learn from at most this many tokens of each text; answers may still read the whole context.
-    pub cut_tokens: usize,
-    /// Which weights learn.
-    pub learns: Learns,
-    /// Arithmetic of the encoder while learning; variables, heads and measuring are always fp32.
-    pub precision: Precision,
-}
-
-/// Which weights learn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Learns {
-    /// All of them.
-    All,
-    /// All but the word embeddings: a quarter faster, and words that training never shows keep their neighbours.
-    Layers,
-}
-
-/// Arithmetic of the encoder while learning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision.
-    F32,
-    /// bfloat16: twice as fast on a CPU with AVX-512 bf16, slower on others.
-    Bf16,
+    /// The task whose first network teacher the layers are cut out of; absent cuts them out of the base model.
+    #[serde(default)]
+    pub start: Option<String>,
 }
 
 /// One task to learn.
@@ -110,51 +80,33 @@ pub struct TaskRecipe {
     pub title: String,
     /// The labels and their answers: a file relative to the recipe's folder.
     pub answers: PathBuf,
+    /// How many labels an answer has.
+    #[serde(default)]
+    pub choice: Choice,
     /// The label that means out of scope.
     #[serde(default)]
     pub out_of_scope_label: Option<String>,
     /// How much in-scope dev accuracy the reject threshold may cost, in `[0, 1)`; absent makes no threshold.
     #[serde(default)]
     pub reject_cost: Option<f64>,
+    /// How often a pass goes over its rows.
+    #[serde(default = "once")]
+    pub repeat: usize,
     /// Where the rows are.
     pub source: Source,
+    /// More rows to learn from.
+    #[serde(default)]
+    pub extra: Vec<Extra>,
+    /// Texts without labels.
+    #[serde(default)]
+    pub unlabelled: Vec<Unlabelled>,
+    /// Who teaches it.
+    #[serde(default, rename = "teacher")]
+    pub teachers: Vec<Teacher>,
 }
 
-/// Where the rows of a task are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Name of the data set.
-    pub name: String,
-    /// Its licence.
-    pub licence: String,
-    /// A CSV file relative to the data folder.
-    pub file: PathBuf,
-    /// Column of the text.
-    pub text_column: String,
-    /// Column of the label.
-    pub label_column: String,
-    /// How rows are split.
-    pub split: Split,
-}
-
-/// How rows are split into train and dev.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "by")]
-pub enum Split {
-    /// A column says `train` or `dev`.
-    Column {
-        /// The column's name.
-        column: String,
-    },
-    /// A row is dev where the first 8 bytes of SHA-256 of the column's text, as a big-endian number, leave a
-    /// remainder below `dev_percent` when divided by 100.
-    Hash {
-        /// The column's name.
-        column: String,
-        /// Expected share of dev rows, in percent.
-        dev_percent: u64,
-    },
+fn once() -> usize {
+    1
 }
 
 impl Recipe {
@@ -169,87 +121,124 @@ impl Recipe {
     }
 
     fn check(&self) -> Result<()> {
-        let StudentRecipe {
-            layers,
-            vocabulary,
-            context_tokens,
-        } = &self.student;
-        ensure!(!layers.is_empty(), "student.layers: expected at least one");
+        let student = &self.student;
         ensure!(
-            *vocabulary >= 1_000,
+            !student.layers.is_empty(),
+            "student.layers: expected at least one"
+        );
+        ensure!(
+            student.vocabulary >= 1_000,
             "student.vocabulary: expected at least 1000"
         );
         ensure!(
-            *context_tokens >= 8,
+            student.context_tokens >= 8,
             "student.context_tokens: expected at least 8"
         );
-        let t = &self.training;
         ensure!(
-            t.cut_tokens >= 8,
-            "training.cut_tokens: expected at least 8"
+            student.inner.is_none_or(|inner| inner > 0),
+            "student.inner: expected at least 1"
         );
-        ensure!(
-            t.epochs > 0 && t.batch > 0,
-            "training.epochs, training.batch: expected at least 1"
-        );
-        for (key, value) in [
-            ("warmup", t.warmup),
-            ("dropout", t.dropout),
-            ("label_smoothing", t.label_smoothing),
-        ] {
+        self.training.check("training")?;
+        if let Some(distillation) = &self.distillation {
+            distillation.check()?;
+            let stand_for = distillation.layers.as_ref();
             ensure!(
-                (0.0..1.0).contains(&value),
-                "training.{key}: expected 0 to below 1"
+                stand_for.is_none_or(|layers| layers.len() == student.layers.len()),
+                "distillation.layers: expected one for each of the student's {}",
+                student.layers.len()
             );
         }
-        for (key, value) in [
-            ("learning_rate", t.learning_rate),
-            ("head_learning_rate", t.head_learning_rate),
-            ("clip", t.clip),
-        ] {
+        if let Some(teacher) = &self.teacher {
+            teacher.training.check("teacher.training")?;
             ensure!(
-                value > 0.0 && value.is_finite(),
-                "training.{key}: expected above 0"
+                teacher.context_tokens >= 8,
+                "teacher.context_tokens: expected at least 8"
             );
         }
         ensure!(!self.tasks.is_empty(), "task: expected at least one");
         for task in &self.tasks {
-            if let Some(cost) = task.reject_cost {
-                ensure!(
-                    (0.0..1.0).contains(&cost),
-                    "task.{}.reject_cost: expected 0 to below 1",
-                    task.id
-                );
-            }
+            self.check_task(task)?;
+        }
+        if let Some(start) = &student.start {
+            let task = self.tasks.iter().find(|task| task.id == *start);
+            let teachers = task.map_or(&[][..], |task| &task.teachers);
+            ensure!(
+                teachers
+                    .iter()
+                    .any(|teacher| matches!(teacher, Teacher::Network { .. })),
+                "student.start: {start:?} has no teacher of kind \"network\""
+            );
         }
         Ok(())
     }
 
-    /// One line for the card: what was done with which settings.
+    fn check_task(&self, task: &TaskRecipe) -> Result<()> {
+        let id = &task.id;
+        if let Some(cost) = task.reject_cost {
+            ensure!(
+                (0.0..1.0).contains(&cost),
+                "task.{id}.reject_cost: expected 0 to below 1"
+            );
+        }
+        ensure!(
+            task.choice == Choice::One
+                || (task.reject_cost.is_none() && task.out_of_scope_label.is_none()),
+            "task.{id}: a task of any number of labels rejects nothing"
+        );
+        ensure!(task.repeat > 0, "task.{id}.repeat: expected at least 1");
+        for teacher in &task.teachers {
+            teacher.check(id)?;
+            let network = matches!(teacher, Teacher::Network { .. });
+            ensure!(
+                !network || self.teacher.is_some(),
+                "task.{id}.teacher: a network needs the table [teacher]"
+            );
+        }
+        ensure!(
+            self.distillation.is_none() || !task.teachers.is_empty(),
+            "task.{id}.teacher: [distillation] needs at least one"
+        );
+        Ok(())
+    }
+
+    /// One line for the card: what was done with which settings, with teachers or without.
     pub fn in_one_line(&self) -> String {
-        let StudentRecipe {
-            layers,
-            vocabulary,
-            context_tokens,
-        } = &self.student;
-        let t = &self.training;
+        let student = &self.student;
+        let from = match &student.start {
+            Some(task) if self.distillation.is_some() => {
+                format!("the base fitted to {task}")
+            }
+            Some(_) | None => "the base".to_owned(),
+        };
+        let inner = student
+            .inner
+            .map_or(String::new(), |inner| format!(" ({inner} neurons inside)"));
+        let how = match &self.distillation {
+            None => "fine-tuned on labels".to_owned(),
+            Some(d) => format!(
+                "distilled: {} x divergence at temperature {}, {} x gold, {} x hidden states",
+                d.soft, d.temperature, d.hard, d.hidden
+            ),
+        };
         format!(
-            "layers {layers:?} of the base, vocabulary cut to at most {vocabulary}, {context_tokens} tokens of \
-             context; fine-tuned on labels: AdamW, peak rate {:e} (heads {:e}), batch {}, up to {} epochs with warm-up \
-             {} and cosine decay, dropout {}, label smoothing {}, gradient norm {}, texts cut at {} tokens, {:?} learn, \
-             {:?} arithmetic; best dev epoch kept",
-            t.learning_rate,
-            t.head_learning_rate,
-            t.batch,
-            t.epochs,
-            t.warmup,
-            t.dropout,
-            t.label_smoothing,
-            t.clip,
-            t.cut_tokens,
-            t.learns,
-            t.precision,
+            "layers {:?} of {from}{inner}, vocabulary cut to at most {}, {} tokens of context; {how}: {}",
+            student.layers,
+            student.vocabulary,
+            student.context_tokens,
+            self.training.in_one_line(),
         )
+    }
+
+    /// The same student without teachers, to compare with.
+    pub fn without_teachers(&self) -> Self {
+        let mut recipe = self.clone();
+        recipe.distillation = None;
+        recipe.student.start = None;
+        for task in &mut recipe.tasks {
+            task.teachers.clear();
+            task.unlabelled.clear();
+        }
+        recipe
     }
 }
 

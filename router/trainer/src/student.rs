@@ -11,17 +11,25 @@ use tch::{Device, Kind, Tensor};
 use crate::base::Base;
 use crate::recipe::Precision;
 
-/// Parameter groups of the optimizer.
-pub mod group {
-    /// Matrices and embeddings of the encoder.
-    pub const ENCODER: usize = 0;
-    /// Biases and normalisations of the encoder: no weight decay.
-    pub const ENCODER_PLAIN: usize = 1;
-    /// Heads.
-    pub const HEADS: usize = 2;
+const WORDS: &str = "embeddings.word_embeddings.weight";
+
+/// Whether a variable belongs to a head.
+pub fn is_head(name: &str) -> bool {
+    name.starts_with("heads.") || name.starts_with(TASK_HEAD)
 }
 
-const WORDS: &str = "embeddings.word_embeddings.weight";
+/// What to cut out of a base model.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut<'a> {
+    /// Layers to keep, from 0, in order.
+    pub layers: &'a [i64],
+    /// Neurons to keep inside each position-wise network; absent keeps all.
+    pub inner: Option<i64>,
+    /// Tokens to keep.
+    pub kept: &'a [u32],
+    /// Ids of tasks with their numbers of labels.
+    pub tasks: &'a [(&'a str, i64)],
+}
 
 /// A network whose weights are variables.
 #[derive(Debug)]
@@ -37,9 +45,15 @@ pub struct Student {
 }
 
 impl Student {
-    /// Copies `layers` of the base and the embeddings of the `kept` tokens; heads start at N(0, 0.02). `tasks` are
-    /// ids with their numbers of labels. Draws from libtorch's generator: seed it first.
-    pub fn cut(base: &Base, layers: &[i64], kept: &[u32], tasks: &[(&str, i64)]) -> Result<Self> {
+    /// Copies layers, neurons and the embeddings of tokens out of the base; heads start at N(0, 0.02). Draws from
+    /// libtorch's generator: seed it first.
+    pub fn cut(base: &Base, cut: Cut<'_>) -> Result<Self> {
+        let Cut {
+            layers,
+            kept,
+            tasks,
+            ..
+        } = cut;
         let mut config = base.config.clone();
         config.num_hidden_layers = i64::try_from(layers.len())?;
         config.vocab_size = i64::try_from(kept.len())?;
@@ -48,23 +62,19 @@ impl Student {
                 .position(|&id| i64::from(id) == base.config.pad_token_id)
                 .context("no [PAD]")?,
         )?;
-        let variables = VarStore::new(Device::Cpu);
-        for (name, tensor) in base.weights.iter() {
-            if let Some((name, tensor)) = part(name, tensor, layers, kept)? {
-                let plain = tensor.dim() == 1;
-                let group = if plain {
-                    group::ENCODER_PLAIN
-                } else {
-                    group::ENCODER
-                };
-                add(&variables, &name, &tensor, group)?;
-            }
-        }
         for &layer in layers {
             ensure!(
                 (0..base.config.num_hidden_layers).contains(&layer),
                 "the base has no layer {layer}"
             );
+        }
+        let neurons = neurons(base, cut)?;
+        config.intermediate_size = cut.inner.unwrap_or(config.intermediate_size);
+        let variables = VarStore::new(Device::Cpu);
+        for (name, tensor) in base.weights.iter() {
+            if let Some((name, tensor)) = part(name, tensor, cut, &neurons)? {
+                add(&variables, &name, &tensor)?;
+            }
         }
         let mut heads: Vec<(String, i64)> = tasks
             .iter()
@@ -77,14 +87,9 @@ impl Student {
             let options = (Kind::Float, Device::Cpu);
             let weight =
                 Tensor::f_randn([outputs, config.hidden_size], options)?.f_mul_scalar(0.02)?;
-            add(
-                &variables,
-                &format!("{prefix}.weight"),
-                &weight,
-                group::HEADS,
-            )?;
+            add(&variables, &format!("{prefix}.weight"), &weight)?;
             let bias = Tensor::f_zeros([outputs], options)?;
-            add(&variables, &format!("{prefix}.bias"), &bias, group::HEADS)?;
+            add(&variables, &format!("{prefix}.bias"), &bias)?;
         }
         let weights = Weights::of(variables.variables(), Path::new("student"));
         let network = Classifier::new(&weights, &config, tasks)?;
@@ -99,6 +104,23 @@ impl Student {
             tasks,
         })
     }
+
+    /// Takes the head of a task from the weights of a network that has one of the same shape.
+    pub fn take_head(&mut self, task: &str, from: &Weights) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        let variables = self.variables.variables();
+        for leaf in ["weight", "bias"] {
+            let name = format!("{}.{leaf}", head_prefix(task));
+            let variable = variables.get(&name);
+            let mut variable = variable
+                .with_context(|| format!("no {name}"))?
+                .shallow_clone();
+            let head = from.get(&name, &variable.size())?;
+            variable.f_copy_(&head)?;
+        }
+        Ok(())
+    }
+
     /// The network to learn with: the encoder's variables cast to the precision, so that gradients reach them in fp32.
     /// Made anew for each step, since the variables change under it.
     pub fn learner(&self, precision: Precision) -> Result<Classifier> {
@@ -146,15 +168,43 @@ impl Student {
     }
 }
 
+/// The neurons to keep of each kept layer: those whose ways in and out weigh most.
+fn neurons(base: &Base, cut: Cut<'_>) -> Result<HashMap<i64, Tensor>> {
+    let mut neurons = HashMap::new();
+    let Some(inner) = cut.inner else {
+        return Ok(neurons);
+    };
+    let (hidden, all) = (base.config.hidden_size, base.config.intermediate_size);
+    ensure!(
+        (1..=all).contains(&inner),
+        "student.inner: the base has {all} neurons, asked for {inner}"
+    );
+    for &layer in cut.layers {
+        let prefix = format!("encoder.layer.{layer}");
+        let into = format!("{prefix}.intermediate.dense.weight");
+        let out = format!("{prefix}.output.dense.weight");
+        let square = |tensor: Tensor, over: i64| -> Result<Tensor> {
+            let square = tensor.f_square()?;
+            Ok(square.f_sum_dim_intlist([over].as_slice(), false, Kind::Float)?)
+        };
+        let into = square(base.weights.get(&into, &[all, hidden])?, 1)?; // (inner)
+        let out = square(base.weights.get(&out, &[hidden, all])?, 0)?; // (inner)
+        let (_, best) = into.f_mul(&out)?.f_topk(inner, 0, true, true)?;
+        let (best, _) = best.f_sort(0, false)?;
+        neurons.insert(layer, best);
+    }
+    Ok(neurons)
+}
+
 /// The student's name and values of a base tensor, if the student has it.
 fn part(
     name: &str,
     tensor: &Tensor,
-    layers: &[i64],
-    kept: &[u32],
+    cut: Cut<'_>,
+    neurons: &HashMap<i64, Tensor>,
 ) -> Result<Option<(String, Tensor)>> {
     if name == WORDS {
-        let rows: Vec<i64> = kept.iter().map(|&id| i64::from(id)).collect();
+        let rows: Vec<i64> = cut.kept.iter().map(|&id| i64::from(id)).collect();
         return Ok(Some((
             name.to_owned(),
             tensor.f_index_select(0, &Tensor::f_from_slice(&rows)?)?,
@@ -167,23 +217,29 @@ fn part(
         let layer: i64 = layer
             .parse()
             .with_context(|| format!("{name}: no layer number"))?;
-        let new = layers.iter().position(|&kept| kept == layer);
-        return Ok(new.map(|new| {
-            (
-                format!("encoder.layer.{new}.{rest}"),
-                tensor.shallow_clone(),
-            )
-        }));
+        let Some(new) = cut.layers.iter().position(|&kept| kept == layer) else {
+            return Ok(None);
+        };
+        let over = match rest {
+            "intermediate.dense.weight" | "intermediate.dense.bias" => Some(0),
+            "output.dense.weight" => Some(1),
+            _ => None,
+        };
+        let tensor = match (over, neurons.get(&layer)) {
+            (Some(over), Some(kept)) => tensor.f_index_select(over, kept)?,
+            _ => tensor.shallow_clone(),
+        };
+        return Ok(Some((format!("encoder.layer.{new}.{rest}"), tensor)));
     }
     let embedding = name.starts_with("embeddings.");
     Ok(embedding.then(|| (name.to_owned(), tensor.shallow_clone())))
 }
 
-fn add(variables: &VarStore, name: &str, tensor: &Tensor, group: usize) -> Result<()> {
+fn add(variables: &VarStore, name: &str, tensor: &Tensor) -> Result<()> {
     let (path, leaf) = name
         .rsplit_once('.')
         .with_context(|| format!("{name}: no path"))?;
-    let root = variables.root().set_group(group);
+    let root = variables.root();
     let place = path.split('.').fold(root, |place, step| place.sub(step));
     place.f_var_copy(leaf, tensor).map(drop)?;
     Ok(())

@@ -1,171 +1,250 @@
-//! Fitting a student to labelled texts.
+//! Fitting a network to examples.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use expert_card::Choice;
 use indicatif::{ProgressBar, ProgressStyle};
 use models::{Mode, TokenBatch};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde::Serialize;
-use tch::nn::{self, OptimizerConfig};
-use tch::{Device, Kind, Reduction, Tensor};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
 
 use crate::batches::{self, Step};
-use crate::recipe::TrainingRecipe;
+use crate::checkpoint::{Checkpoints, Standing};
+use crate::example::{Example, Examples};
+use crate::loss::{self, Weighing};
+use crate::optimizer::AdamW;
+use crate::recipe::{Distillation, Learns, TrainingRecipe};
 use crate::schedule;
-use crate::student::{Student, group};
-
-/// A text as token ids, with its label.
-#[derive(Debug, Clone)]
-pub struct Example {
-    /// Token ids, special tokens included.
-    pub ids: Vec<u32>,
-    /// Position of the label.
-    pub label: usize,
-}
-
-/// The examples of one task.
-#[derive(Debug, Clone)]
-pub struct Examples {
-    /// Examples to learn from.
-    pub train: Vec<Example>,
-    /// Examples that choose the epoch.
-    pub dev: Vec<Example>,
-}
+use crate::student::Student;
 
 /// What one pass over the data came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: usize,
     /// Mean loss of its steps.
     pub loss: f64,
-    /// Dev accuracy per task, before any rejection.
+    /// Dev accuracy per task, before any rejection; of several labels, the share of rows whose labels are all right
+    /// at a threshold of one half.
     pub dev_accuracy: Vec<f64>,
     /// Tokens trained on per second.
     pub tokens_per_second: f64,
 }
 
-/// Fits the student and leaves it at the epoch with the best mean dev accuracy. Returns every epoch's figures.
-pub fn fit(
-    student: &mut Student,
-    tasks: &[Examples],
-    recipe: &TrainingRecipe,
-    seed: u64,
-) -> Result<Vec<Epoch>> {
-    let mut random = StdRng::seed_from_u64(seed);
-    let mut optimizer = nn::AdamW {
-        wd: recipe.weight_decay,
-        ..nn::AdamW::default()
+/// What to fit to what.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit<'a> {
+    /// The examples of each task, in the order of the heads.
+    pub tasks: &'a [Examples],
+    /// How.
+    pub recipe: &'a TrainingRecipe,
+    /// How teachers count; absent: gold labels alone.
+    pub distillation: Option<&'a Distillation>,
+    /// Seed of order and dropout.
+    pub seed: u64,
+}
+
+impl Fit<'_> {
+    /// Fits the student and leaves it at the pass with the best mean dev accuracy. Returns every pass's figures. With
+    /// checkpoints, goes on where the last run was cut off, and ends with the same weights as a run that was not.
+    pub fn run(
+        &self,
+        student: &mut Student,
+        checkpoints: Option<&mut Checkpoints>,
+    ) -> Result<Vec<Epoch>> {
+        self.run_at_most(student, checkpoints, usize::MAX)
     }
-    .build(&student.variables, recipe.learning_rate)?;
-    optimizer.set_weight_decay_group(group::ENCODER_PLAIN, 0.0);
-    let lengths: Vec<Vec<usize>> = tasks
-        .iter()
-        .map(|task| task.train.iter().map(|e| e.ids.len()).collect())
-        .collect();
-    let per_epoch =
-        batches::shuffle(&lengths, recipe.batch, &mut StdRng::seed_from_u64(seed)).len();
-    let steps = per_epoch * recipe.epochs;
-    let bar = progress(steps)?;
-    let (mut history, mut best): (Vec<Epoch>, Option<(f64, usize, _)>) = (Vec::new(), None);
-    for epoch in 1..=recipe.epochs {
-        let (started, mut loss_sum, mut tokens) = (Instant::now(), 0.0, 0);
-        let order = batches::shuffle(&lengths, recipe.batch, &mut random);
-        for (done, step) in order.iter().enumerate() {
-            let factor = schedule::factor((epoch - 1) * per_epoch + done, steps, recipe.warmup);
-            optimizer.set_lr_group(group::ENCODER, recipe.learning_rate * factor);
-            optimizer.set_lr_group(group::ENCODER_PLAIN, recipe.learning_rate * factor);
-            optimizer.set_lr_group(group::HEADS, recipe.head_learning_rate * factor);
-            let (loss, step_tokens) = step_loss(student, tasks, step, recipe)?;
-            optimizer.backward_step_clip_norm(&loss, recipe.clip);
-            loss_sum += f64::try_from(&loss)?;
-            tokens += step_tokens;
-            bar.inc(1);
-            bar.set_message(format!("loss {:.3}", loss_sum / count(done + 1)));
+
+    /// Like [`Fit::run`], but fails after so many steps in this call: what a cut-off run leaves.
+    fn run_at_most(
+        &self,
+        student: &mut Student,
+        mut checkpoints: Option<&mut Checkpoints>,
+        most: usize,
+    ) -> Result<Vec<Epoch>> {
+        if self.recipe.learns == Learns::Layers {
+            student.freeze_words();
         }
-        let tokens_per_second = count(tokens) / started.elapsed().as_secs_f64();
-        let dev_accuracy = dev_accuracy(student, tasks)?;
-        let loss = loss_sum / count(order.len());
-        let mean = dev_accuracy.iter().sum::<f64>() / count(tasks.len());
-        history.push(Epoch {
-            epoch,
-            loss,
-            dev_accuracy,
-            tokens_per_second,
-        });
-        if let Some(last) = history.last() {
-            bar.suspend(|| tell(last, recipe.epochs));
-        }
-        if best.as_ref().is_none_or(|(most, ..)| mean > *most) {
-            best = Some((mean, epoch, student.snapshot()?));
-        } else if best
-            .as_ref()
-            .is_some_and(|(_, at, _)| epoch - at >= recipe.patience)
+        let mut optimizer = AdamW::new(student.variables.variables(), self.recipe)?;
+        let (mut standing, mut best) = (Standing::default(), None);
+        if let Some(known) = &checkpoints
+            && let Some((at, weights)) = known.resume(student, &mut optimizer)?
         {
-            break;
+            crate::say(&format!("goes on after step {}", at.steps));
+            (standing, best) = (at, weights);
         }
+        let last = standing.steps.saturating_add(most);
+        let per_epoch = self.order(0).len();
+        let steps = per_epoch * self.recipe.epochs;
+        let bar = progress(steps)?;
+        while standing.steps < steps && !self.ended(&standing) {
+            let epoch = standing.steps / per_epoch;
+            let (order, first) = (self.order(epoch), standing.steps % per_epoch);
+            let before = standing.seconds;
+            let started = Instant::now();
+            for step in order.iter().skip(first) {
+                ensure!(standing.steps < last, "cut off after {most} steps");
+                let (loss, tokens) = self.step(student, &mut optimizer, step, &standing, steps)?;
+                standing.loss_sum += loss;
+                standing.tokens += tokens;
+                standing.steps += 1;
+                bar.set_position(u64::try_from(standing.steps)?);
+                let done = standing.steps - epoch * per_epoch;
+                bar.set_message(format!("loss {:.3}", standing.loss_sum / count(done)));
+                standing.seconds = before + started.elapsed().as_secs_f64();
+                let whole = standing.steps % per_epoch == 0;
+                if let Some(checkpoints) = checkpoints.as_deref_mut()
+                    && checkpoints.due()
+                    && !whole
+                {
+                    checkpoints.save(student, &optimizer, best.as_ref(), &standing)?;
+                }
+            }
+            let accuracy = dev_accuracy(student, self.tasks)?;
+            self.conclude(student, &mut standing, accuracy, &mut best, per_epoch)?;
+            bar.suspend(|| tell(standing.history.last(), self.recipe.epochs));
+            if let Some(checkpoints) = checkpoints.as_deref_mut() {
+                checkpoints.save(student, &optimizer, best.as_ref(), &standing)?;
+            }
+        }
+        bar.finish_and_clear();
+        student.restore(&best.context("no epoch ran")?)?;
+        Ok(standing.history)
     }
-    bar.finish_and_clear();
-    let (_, _, snapshot) = best.context("no epoch ran")?;
-    student.restore(&snapshot)?;
-    Ok(history)
+
+    /// The steps of a pass, counted from 0: the same whenever the pass is begun.
+    fn order(&self, epoch: usize) -> Vec<Step> {
+        let lengths: Vec<Vec<usize>> = self
+            .tasks
+            .iter()
+            .map(|task| {
+                let lengths = task.train.iter().map(|e| e.ids.len());
+                lengths
+                    .cycle()
+                    .take(task.train.len() * task.repeat)
+                    .collect()
+            })
+            .collect();
+        let mut random = StdRng::seed_from_u64(mixed(self.seed, epoch));
+        batches::shuffle(&lengths, self.recipe.batch, &mut random)
+    }
+
+    /// Whether no better pass is to be waited for.
+    fn ended(&self, standing: &Standing) -> bool {
+        let done = standing.history.len();
+        let best = standing.best.map_or(done, |(_, at)| at);
+        done - best >= self.recipe.patience
+    }
+
+    /// One step: its loss and its tokens, padding not counted.
+    fn step(
+        &self,
+        student: &Student,
+        optimizer: &mut AdamW,
+        step: &Step,
+        standing: &Standing,
+        steps: usize,
+    ) -> Result<(f64, usize)> {
+        let at = standing.steps;
+        // Dropout draws from here, so that a resumed run draws what an uncut one does.
+        tch::manual_seed(i64::from_ne_bytes(mixed(self.seed, at).to_ne_bytes()));
+        let task = self.tasks.get(step.task);
+        let task = task.context("a step of a task that is not there")?;
+        let known = task.train.len().max(1);
+        let rows = step.rows.iter();
+        let examples: Vec<&Example> = rows
+            .filter_map(|&row| task.train.get(row % known))
+            .collect();
+        let ids: Vec<&[u32]> = examples
+            .iter()
+            .map(|example| example.ids.as_slice())
+            .collect();
+        let batch = TokenBatch::new(&ids, &student.config, Device::Cpu)?;
+        let network = student.learner(self.recipe.precision)?;
+        let about = loss::Step {
+            task: step.task,
+            choice: task.choice,
+            labels: task.labels,
+            examples: &examples,
+            batch: &batch,
+        };
+        let weighing = Weighing {
+            dropout: self.recipe.dropout,
+            smoothing: self.recipe.label_smoothing,
+            distillation: self.distillation,
+        };
+        let loss = loss::of(&network, &about, weighing)?;
+        let value = f64::try_from(&loss)?;
+        ensure!(
+            value.is_finite(),
+            "the loss of step {} is {value}: lower training.learning_rate, or look for a broken value in the base",
+            at + 1
+        );
+        loss.f_backward()?;
+        optimizer.step(at + 1, schedule::factor(at, steps, self.recipe.warmup))?;
+        Ok((value, ids.iter().map(|row| row.len()).sum()))
+    }
+
+    /// Books a finished pass and keeps the weights where they are the best so far.
+    fn conclude(
+        &self,
+        student: &Student,
+        standing: &mut Standing,
+        dev_accuracy: Vec<f64>,
+        best: &mut Option<HashMap<String, Tensor>>,
+        per_epoch: usize,
+    ) -> Result<()> {
+        let epoch = standing.history.len() + 1;
+        let mean = dev_accuracy.iter().sum::<f64>() / count(self.tasks.len());
+        standing.history.push(Epoch {
+            epoch,
+            loss: standing.loss_sum / count(per_epoch),
+            dev_accuracy,
+            tokens_per_second: count(standing.tokens) / standing.seconds.max(f64::MIN_POSITIVE),
+        });
+        if standing.best.is_none_or(|(most, _)| mean > most) {
+            standing.best = Some((mean, epoch));
+            *best = Some(student.snapshot()?);
+        }
+        (standing.loss_sum, standing.tokens, standing.seconds) = (0.0, 0, 0.0);
+        Ok(())
+    }
 }
 
-/// The loss of one step and its number of tokens, padding not counted.
-fn step_loss(
-    student: &Student,
-    tasks: &[Examples],
-    step: &Step,
-    recipe: &TrainingRecipe,
-) -> Result<(Tensor, usize)> {
-    let task = tasks
-        .get(step.task)
-        .context("a step of a task that is not there")?;
-    let examples: Vec<&Example> = step
-        .rows
-        .iter()
-        .filter_map(|&row| task.train.get(row))
-        .collect();
-    let rows: Vec<&[u32]> = examples
-        .iter()
-        .map(|example| example.ids.as_slice())
-        .collect();
-    let batch = TokenBatch::new(&rows, &student.config, Device::Cpu)?;
-    let network = student.learner(recipe.precision)?;
-    let pooled = network.pooled(
-        &batch,
-        Mode::Train {
-            dropout: recipe.dropout,
-        },
-    )?; // (B, H) f32
-    let labels = examples
-        .iter()
-        .map(|e| i64::try_from(e.label))
-        .collect::<Result<Vec<_>, _>>()?;
-    let logits = network.logits(step.task, &pooled)?; // (B, labels)
-    let mut loss = cross_entropy(&logits, &labels, recipe.label_smoothing)?;
-    // The task head reads what the encoder makes for the tasks and does not pull on it.
-    if let Some(logits) = network.task_logits(&pooled.f_detach()?)? {
-        let task = vec![i64::try_from(step.task)?; rows.len()];
-        loss = loss.f_add(&cross_entropy(&logits, &task, 0.0)?)?;
-    }
-    Ok((loss, rows.iter().map(|row| row.len()).sum()))
-}
-
-fn cross_entropy(logits: &Tensor, labels: &[i64], smoothing: f64) -> Result<Tensor> {
-    let labels = Tensor::f_from_slice(labels)?;
-    Ok(logits.f_cross_entropy_loss(&labels, None::<&Tensor>, Reduction::Mean, -100, smoothing)?)
+/// A seed of its own for each number (SplitMix64's steps).
+fn mixed(seed: u64, number: usize) -> u64 {
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 /// Logits of one task for each example, in order.
 pub fn logits(student: &Student, task: usize, examples: &[Example]) -> Result<Vec<Vec<f32>>> {
+    let shown = |_: usize, batch: &TokenBatch| {
+        let pooled = student.network.pooled(batch, Mode::Infer)?;
+        let logits = student.network.logits(task, &pooled)?;
+        Ok(Vec::<Vec<f32>>::try_from(logits.f_to_kind(Kind::Float)?)?)
+    };
+    by_length(student, examples, shown)
+}
+
+/// Something for each example, in order, computed on batches of about the same length.
+pub fn by_length<T: Clone + Default>(
+    student: &Student,
+    examples: &[Example],
+    compute: impl Fn(usize, &TokenBatch) -> Result<Vec<T>>,
+) -> Result<Vec<T>> {
     const BATCH: usize = 64;
     let _no_grad = tch::no_grad_guard();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.sort_by_key(|&row| examples.get(row).map(|e| e.ids.len()));
-    let mut found = vec![Vec::new(); examples.len()];
+    let mut found = vec![T::default(); examples.len()];
     for part in order.chunks(BATCH) {
         let rows: Vec<&[u32]> = part
             .iter()
@@ -173,12 +252,7 @@ pub fn logits(student: &Student, task: usize, examples: &[Example]) -> Result<Ve
             .map(|e| e.ids.as_slice())
             .collect();
         let batch = TokenBatch::new(&rows, &student.config, Device::Cpu)?;
-        let pooled = student.network.pooled(&batch, Mode::Infer)?;
-        let logits = student
-            .network
-            .logits(task, &pooled)?
-            .f_to_kind(Kind::Float)?;
-        for (&row, values) in part.iter().zip(Vec::<Vec<f32>>::try_from(logits)?) {
+        for (&row, values) in part.iter().zip(compute(rows.len(), &batch)?) {
             if let Some(slot) = found.get_mut(row) {
                 *slot = values;
             }
@@ -190,11 +264,25 @@ pub fn logits(student: &Student, task: usize, examples: &[Example]) -> Result<Ve
 fn dev_accuracy(student: &Student, tasks: &[Examples]) -> Result<Vec<f64>> {
     let one = |(position, task): (usize, &Examples)| {
         let logits = logits(student, position, &task.dev)?;
-        let right = |(row, example): &(&Vec<f32>, &Example)| best(row) == Some(example.label);
+        let right = |(row, example): &(&Vec<f32>, &Example)| is_right(row, example, task.choice);
         let right = logits.iter().zip(&task.dev).filter(right).count();
         Ok(count(right) / count(task.dev.len()))
     };
     tasks.iter().enumerate().map(one).collect()
+}
+
+/// Whether logits say the gold labels, several at a threshold of one half.
+pub fn is_right(logits: &[f32], example: &Example, choice: Choice) -> bool {
+    let Some(gold) = &example.gold else {
+        return false;
+    };
+    match choice {
+        Choice::One => best(logits).is_some_and(|label| gold.contains(&label)),
+        Choice::Any => {
+            let said = (0..logits.len()).filter(|&at| logits.get(at).is_some_and(|&x| x > 0.0));
+            said.eq(gold.iter().copied())
+        }
+    }
 }
 
 /// Position of the largest value.
@@ -216,12 +304,12 @@ fn progress(steps: usize) -> Result<ProgressBar> {
     Ok(bar.with_style(ProgressStyle::with_template(style)?))
 }
 
-fn tell(epoch: &Epoch, of: usize) {
-    let dev: Vec<String> = epoch
-        .dev_accuracy
-        .iter()
-        .map(|a| format!("{a:.4}"))
-        .collect();
+fn tell(epoch: Option<&Epoch>, of: usize) {
+    let Some(epoch) = epoch else {
+        return;
+    };
+    let accuracy = epoch.dev_accuracy.iter();
+    let dev: Vec<String> = accuracy.map(|a| format!("{a:.4}")).collect();
     crate::say(&format!(
         "epoch {}/{of}: loss {:.4}, dev accuracy {}, {:.0} tokens/s",
         epoch.epoch,
@@ -230,3 +318,6 @@ fn tell(epoch: &Epoch, of: usize) {
         epoch.tokens_per_second
     ));
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,46 @@ fn fp16_files_are_read_as_fp32() {
         assert_eq!(read, rounded, "{name}");
     }
 }
+
+#[test]
+fn int8_files_are_read_within_half_a_step_of_each_row() {
+    let Fixture { weights, .. } = fixture();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(WEIGHTS_FILE);
+    weights.write(&path, expert_card::StoredType::I8).unwrap();
+    let again = Weights::read(&path, Device::Cpu).unwrap();
+    assert_eq!(again.iter().count(), weights.iter().count());
+    for (name, tensor) in weights.iter() {
+        let read = again.get(name, &tensor.size()).unwrap();
+        let gap = (&read - tensor).abs();
+        if tensor.dim() == 2 {
+            let step = tensor.abs().amax([1i64].as_slice(), true) / 127.0;
+            let worst = f64::try_from((gap / step).max().to_kind(Kind::Double)).unwrap();
+            assert!(worst < 0.501, "{name}: {worst} steps");
+        } else {
+            assert_eq!(
+                read,
+                tensor.to_kind(Kind::Half).to_kind(Kind::Float),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn integers_without_their_scale_are_an_error() {
+    use safetensors::tensor::{Dtype, TensorView};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(WEIGHTS_FILE);
+    for (shape, part) in [(vec![2, 2], "has no .scale"), (vec![4], "a matrix")] {
+        let view = TensorView::new(Dtype::I8, shape, &[1, 2, 3, 4]).unwrap();
+        safetensors::serialize_to_file([("w", view)], None, &path).unwrap();
+        let error = Weights::read(&path, Device::Cpu)
+            .expect_err(part)
+            .to_string();
+        assert!(
+            error.contains("tensor w") && error.contains(part),
+            "{error}"
+        );
+    }
+}

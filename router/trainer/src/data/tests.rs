@@ -1,16 +1,18 @@
-use expert_card::Label;
+use expert_card::{Choice, Label};
 
-use super::{Row, hex, is_dev, read, records};
+use super::{Row, is_dev, read};
 use crate::answers::Answers;
-use crate::recipe::{Source, Split};
+use crate::recipe::{Extra, Only, Source, Split, TaskRecipe, Unlabelled};
 
 fn answers(labels: &[&str]) -> Answers {
     let label = |name: &&str| Label {
         name: (*name).into(),
         answer: "Yes.".into(),
+        threshold: None,
     };
     Answers {
         out_of_scope: None,
+        none: None,
         labels: labels.iter().map(label).collect(),
     }
 }
@@ -36,7 +38,24 @@ fn by_column() -> Split {
 fn check(csv: &str, labels: &[&str], split: Split) -> anyhow::Result<super::TaskData> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("rows.csv"), csv).unwrap();
-    read(folder.path(), &source(split), &answers(labels))
+    let task = task(source(split), Choice::One);
+    read(folder.path(), folder.path(), &task, &answers(labels))
+}
+
+fn task(source: Source, choice: Choice) -> TaskRecipe {
+    TaskRecipe {
+        id: "t".into(),
+        title: "T".into(),
+        answers: "t.toml".into(),
+        choice,
+        out_of_scope_label: None,
+        reject_cost: None,
+        repeat: 1,
+        source,
+        extra: Vec::new(),
+        unlabelled: Vec::new(),
+        teachers: Vec::new(),
+    }
 }
 
 #[test]
@@ -45,11 +64,14 @@ fn rows_go_where_their_column_says() {
     let data = check(csv, &["a", "b"], by_column()).unwrap();
     let row = |text: &str, label| Row {
         text: text.into(),
-        label,
+        labels: vec![label],
     };
     assert_eq!(data.train, [row("one", 0), row("three", 1)]);
     assert_eq!(data.dev, [row("two, with\na break", 1)]);
-    assert_eq!(data.sha256.len(), 64);
+    assert_eq!(
+        (data.sources[0].sha256.len(), data.sources[0].rows),
+        (64, 2)
+    );
 }
 
 #[test]
@@ -97,13 +119,73 @@ fn the_hash_split_depends_on_the_column_alone() {
         .count();
     assert!((1_100..1_300).contains(&dev), "{dev} of 10000 are dev");
     // SHA-256("9770") starts with these bytes; a change of the rule would mix dev rows into train.
-    let digest = hex(&<sha2::Sha256 as sha2::Digest>::digest(b"9770"));
-    let number = u64::from_str_radix(&digest[..16], 16).unwrap();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(b"9770");
+    let number = u64::from_be_bytes(digest[..8].try_into().unwrap());
     assert_eq!(is_dev(&split, "9770").unwrap(), number % 100 < 12);
 }
 
 #[test]
-fn columns_come_in_the_order_asked() {
-    let rows = records("a,b,c\n1,2,3\n".as_bytes(), ["c", "a"]).unwrap();
-    assert_eq!(rows, [(2, ["3".to_owned(), "1".to_owned()])]);
+fn one_text_with_two_labels_is_half_of_each() {
+    let csv = "part,kind,text\ntrain,b,same\ntrain,a,other\ntrain,a,same\ndev,a,same\n";
+    let data = check(csv, &["a", "b"], by_column()).unwrap();
+    assert_eq!(data.train.len(), 2);
+    assert_eq!(
+        (data.train[0].text.as_str(), &data.train[0].labels),
+        ("same", &vec![0, 1])
+    );
+    assert_eq!(data.dev[0].labels, [0]);
+}
+
+#[test]
+fn any_number_of_labels_come_from_lists_and_from_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "{\"part\":\"train\",\"kind\":[\"b\",\"a\"],\"text\":\"x\"}\n\
+                {\"part\":\"train\",\"kind\":\"None\",\"text\":\"y\"}\n\
+                {\"part\":\"dev\",\"kind\":\"b, a\",\"text\":\"z\"}\n\
+                {\"part\":\"dev\",\"kind\":[\"None\"],\"text\":\"w\"}\n";
+    std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+    let extra = "{\"text\":\"more\",\"labels\":[\"a\"]}\n";
+    std::fs::write(folder.path().join("more.jsonl"), extra).unwrap();
+    let plain = "split,q\ntrain,one\ndev,two\ntrain,three\ntrain,four\n";
+    std::fs::write(folder.path().join("plain.csv"), plain).unwrap();
+    let mut task = task(
+        Source {
+            file: "rows.jsonl".into(),
+            ..source(by_column())
+        },
+        Choice::Any,
+    );
+    task.extra.push(Extra {
+        name: "own".into(),
+        licence: "CC0".into(),
+        file: "more.jsonl".into(),
+    });
+    task.unlabelled.push(Unlabelled {
+        name: "plain".into(),
+        licence: "CC0".into(),
+        file: "plain.csv".into(),
+        text_column: "q".into(),
+        only: Some(Only {
+            column: "split".into(),
+            is: "train".into(),
+        }),
+        most: Some(2),
+    });
+    let data = read(folder.path(), folder.path(), &task, &answers(&["a", "b"])).unwrap();
+    let labels: Vec<&[usize]> = data.train.iter().map(|row| row.labels.as_slice()).collect();
+    assert_eq!(labels, [&[0, 1][..], &[], &[0]]);
+    let labels: Vec<&[usize]> = data.dev.iter().map(|row| row.labels.as_slice()).collect();
+    assert_eq!(labels, [&[0, 1][..], &[]]);
+    assert_eq!(data.unlabelled, ["one", "three"]);
+    let rows: Vec<usize> = data.sources.iter().map(|source| source.rows).collect();
+    assert_eq!(rows, [2, 1, 2]);
+
+    std::fs::write(
+        folder.path().join("more.jsonl"),
+        extra.replace("\"a\"", "\"c\""),
+    )
+    .unwrap();
+    let error = read(folder.path(), folder.path(), &task, &answers(&["a", "b"]));
+    let error = format!("{:#}", error.expect_err("an unknown label"));
+    assert!(error.contains("more.jsonl: line 1: label \"c\""), "{error}");
 }

@@ -8,7 +8,7 @@ use models::ClassifierExpert;
 use models::fixture::write_tiny_expert;
 use tch::Device;
 
-use super::{Args, CardArgs, rewrite_card, run};
+use super::{Args, CardArgs, Command, TeachArgs, rewrite_card};
 
 const RECIPE: &str = r#"
 id = "sorter"
@@ -21,8 +21,10 @@ seed = 9
 
 [student]
 layers = [1]
+inner = 24
 vocabulary = 1000
 context_tokens = 16
+start = "signs"
 
 [training]
 epochs = 8
@@ -39,6 +41,30 @@ precision = "f32"
 cut_tokens = 16
 learns = "all"
 
+[distillation]
+temperature = 2.0
+soft = 1.0
+hard = 0.5
+hidden = 0.1
+
+[teacher]
+context_tokens = 16
+
+[teacher.training]
+epochs = 6
+batch = 8
+learning_rate = 1e-3
+head_learning_rate = 2e-2
+warmup = 0.1
+weight_decay = 0.01
+dropout = 0.0
+label_smoothing = 0.0
+clip = 1.0
+patience = 6
+precision = "f32"
+cut_tokens = 16
+learns = "all"
+
 [[task]]
 id = "signs"
 title = "Which signs"
@@ -46,12 +72,29 @@ answers = "signs.toml"
 out_of_scope_label = "neither"
 reject_cost = 0.02
 source = { name = "own", licence = "CC0", file = "signs.csv", text_column = "text", label_column = "label", split = { by = "column", column = "split" } }
+unlabelled = [{ name = "more", licence = "CC0", file = "more.csv", text_column = "text" }]
+teacher = [{ kind = "network", seed = 4, weight = 1.0 }]
 
 [[task]]
 id = "size"
 title = "How many"
 answers = "size.toml"
 source = { name = "own", licence = "CC0", file = "size.csv", text_column = "text", label_column = "label", split = { by = "hash", column = "text", dev_percent = 30 } }
+teacher = [
+    { kind = "network", seed = 4, weight = 1.0, epochs = 3 },
+    { kind = "linear", seed = 4, weight = 0.5, folds = 3, cost = 1.0 },
+]
+
+[[task]]
+id = "traits"
+title = "Which traits a text has"
+answers = "traits.toml"
+choice = "any"
+source = { name = "own", licence = "CC0", file = "traits.jsonl", text_column = "text", label_column = "labels", split = { by = "column", column = "split" } }
+teacher = [
+    { kind = "network", seed = 4, weight = 1.0 },
+    { kind = "recorded", weight = 0.5, trust = 0.9, file = "traits.jsonl", name = "somebody", licence = "CC0", form = { as = "fields", text = "text", answer = "said" } },
+]
 "#;
 
 fn write_inputs(folder: &Path) {
@@ -74,10 +117,14 @@ fn write_inputs(folder: &Path) {
     )
     .unwrap();
     std::fs::write(folder.join("size.toml"), answers(&["one", "many"])).unwrap();
+    let traits = answers(&["plus", "star"]).replace("out_of_scope", "none");
+    std::fs::write(folder.join("traits.toml"), traits).unwrap();
+    std::fs::write(folder.join("more.csv"), "text\na o a\n4 4\n").unwrap();
     let (mut signs, mut size) = (
         String::from("split,label,text\n"),
         String::from("label,text\n"),
     );
+    let mut traits = String::new();
     for i in 0..60 {
         let split = if i % 5 == 0 { "dev" } else { "train" };
         let pick = |from: &str, at: usize| from.chars().nth(at % from.len()).unwrap();
@@ -90,20 +137,47 @@ fn write_inputs(folder: &Path) {
             writeln!(signs, "{split},{label},{x} {y} {z}").unwrap();
         }
         writeln!(size, "one,w{i}\nmany,w{i} x{i} y{i} z{i}").unwrap();
+        for (text, labels) in [
+            (format!("+ b{i}"), r#"["plus"]"#),
+            (format!("* b{i}"), r#"["star"]"#),
+            (format!("* + b{i}"), r#"["plus","star"]"#),
+            (format!("b{i}"), r#"["None"]"#),
+        ] {
+            let said = if labels.contains("plus") {
+                "Plus."
+            } else {
+                "None"
+            };
+            writeln!(
+                traits,
+                r#"{{"split":"{split}","text":"{text}","labels":{labels},"said":"{said}"}}"#
+            )
+            .unwrap();
+        }
     }
     std::fs::write(folder.join("signs.csv"), signs).unwrap();
     std::fs::write(folder.join("size.csv"), size).unwrap();
+    std::fs::write(folder.join("traits.jsonl"), traits).unwrap();
 }
 
 fn args(folder: &Path) -> Args {
     Args {
-        config: folder.join("sorter.toml"),
-        base: folder.join("base"),
-        data: folder.to_path_buf(),
+        from: TeachArgs {
+            config: folder.join("sorter.toml"),
+            base: folder.join("base"),
+            data: folder.to_path_buf(),
+            work: folder.join("work"),
+            threads: 1,
+        },
         out: folder.join("sorter"),
         outcomes: Some(folder.join("outcomes.jsonl")),
-        threads: 1,
+        seeds: vec![9, 10],
+        skip_comparison: false,
     }
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    super::run(&Command::Make(args))
 }
 
 #[test]
@@ -112,7 +186,7 @@ fn a_recipe_becomes_a_measured_folder() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write_inputs(folder);
-    run(&args(folder)).unwrap();
+    run(args(folder)).unwrap();
 
     let card = ExpertCard::read(&folder.join("sorter")).unwrap();
     let (_, signs) = card.task("signs").unwrap();
@@ -126,6 +200,12 @@ fn a_recipe_becomes_a_measured_folder() {
     assert!(signs.reject_threshold.is_some());
     assert!(card.task("size").unwrap().1.quality.is_some());
     assert_eq!(card.architecture.as_ref().unwrap().layers, 1);
+    let (_, traits) = card.task("traits").unwrap();
+    assert!(traits.labels.iter().all(|label| label.threshold.is_some()));
+    assert!(
+        traits.quality.as_ref().unwrap().accuracy > 0.9,
+        "{traits:?}"
+    );
 
     let expert = ClassifierExpert::load(&folder.join("sorter"), Device::Cpu).unwrap();
     let encode = |text| expert.tokenizer().encode(text, Some("signs")).unwrap();
@@ -135,12 +215,41 @@ fn a_recipe_becomes_a_measured_folder() {
     assert_eq!((found[0].ranked[0].0, found[0].rejected), (0, false));
     assert_eq!((found[1].ranked[0].0, found[1].rejected), (1, false));
     assert!(found[2].rejected);
+    let encode = |text| expert.tokenizer().encode(text, Some("traits")).unwrap();
+    let found = expert.classify(&[encode("* + b7"), encode("b7")]).unwrap();
+    assert_eq!(
+        (found[0].chosen.as_slice(), found[1].chosen.as_slice()),
+        (&[0, 1][..], &[][..])
+    );
 
     let report = std::fs::read_to_string(folder.join("sorter/report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["recipe"]["seed"], 9);
     assert_eq!(report["data"][0]["sha256"].as_str().unwrap().len(), 64);
-    assert!(!report["epochs"].as_array().unwrap().is_empty());
+    assert_eq!(report["students"].as_array().unwrap().len(), 2);
+    assert_eq!(report["students_without_teacher"][1]["seed"], 10);
+    for (task, teachers) in report["tasks"].as_array().unwrap().iter().zip([1, 2, 2]) {
+        assert_eq!(task["teachers"].as_array().unwrap().len(), teachers);
+        assert!(
+            task["student_accuracy"]["mean"].as_f64().unwrap() > 0.5,
+            "{task}"
+        );
+        assert!(task["ms_per_request"]["share"].as_f64().unwrap() > 0.0);
+        assert!(
+            task["teachers_together_accuracy"].as_f64().unwrap() > 0.5,
+            "{task}"
+        );
+    }
+    let svg = std::fs::read_to_string(folder.join("sorter/curves.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("signs"), "{svg}");
+    let provenance = card.provenance.as_ref().unwrap();
+    assert_eq!(provenance.teachers.len(), 5);
+    let rows: Vec<usize> = provenance.data.iter().map(|data| data.rows).collect();
+    assert_eq!(
+        rows[..2],
+        [144, 2],
+        "rows of signs, and texts without labels"
+    );
 
     let outcomes = std::fs::read_to_string(folder.join("outcomes.jsonl")).unwrap();
     let first: serde_json::Value = serde_json::from_str(outcomes.lines().next().unwrap()).unwrap();
@@ -169,26 +278,29 @@ fn new_texts_reach_the_card_without_training() {
     let folder = folder.path();
     write_inputs(folder);
     let mut args = args(folder);
-    args.outcomes = None;
+    (args.outcomes, args.skip_comparison) = (None, true);
+    args.seeds.clear();
     let recipe = RECIPE.replace("epochs = 8", "epochs = 1");
-    std::fs::write(folder.join("sorter.toml"), &recipe).unwrap();
-    run(&args).unwrap();
-    let before = ExpertCard::read(&args.out).unwrap();
+    let recipe = recipe.replace("epochs = 6", "epochs = 1");
+    let (config, out) = (args.from.config.clone(), args.out.clone());
+    std::fs::write(&config, &recipe).unwrap();
+    run(args).unwrap();
+    let before = ExpertCard::read(&out).unwrap();
 
     std::fs::write(
-        &args.config,
+        &config,
         recipe.replace("Which signs", "Which kind of signs"),
     )
     .unwrap();
     let card = CardArgs {
-        config: args.config.clone(),
-        expert: args.out.clone(),
+        config,
+        expert: out.clone(),
     };
     rewrite_card(&card).unwrap();
-    let after = ExpertCard::read(&args.out).unwrap();
+    let after = ExpertCard::read(&out).unwrap();
     assert_eq!(after.tasks[0].title, "Which kind of signs");
     assert_eq!(after.tasks[0].quality, before.tasks[0].quality);
-    ClassifierExpert::load(&args.out, Device::Cpu).unwrap();
+    ClassifierExpert::load(&out, Device::Cpu).unwrap();
 
     let labels = std::fs::read_to_string(folder.join("size.toml")).unwrap();
     std::fs::write(
@@ -210,7 +322,7 @@ fn a_failed_run_leaves_the_old_expert() {
     std::fs::create_dir(folder.join("sorter")).unwrap();
     std::fs::write(folder.join("sorter/keep"), "me").unwrap();
     std::fs::write(folder.join("size.csv"), "label,text\nfew,x\n").unwrap();
-    let error = format!("{:#}", run(&args(folder)).expect_err("an unknown label"));
+    let error = format!("{:#}", run(args(folder)).expect_err("an unknown label"));
     assert!(
         error.contains("size.csv") && error.contains("few"),
         "{error}"
@@ -220,3 +332,5 @@ fn a_failed_run_leaves_the_old_expert() {
         "me"
     );
 }
+
+mod teachers;

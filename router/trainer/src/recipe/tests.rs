@@ -11,7 +11,7 @@ fn recipes() -> PathBuf {
 fn shipped_recipes_and_their_answers_are_good() {
     for (name, labels) in [
         ("finance", vec![77, 4]),
-        ("legal", vec![41]),
+        ("legal", vec![41, 8]),
         ("medical", vec![5]),
         ("general", vec![151]),
     ] {
@@ -55,6 +55,28 @@ fn broken_recipes_name_file_and_key() {
         ("clip = 1.0", "clip = 0.0", "training.clip"),
         ("dropout = 0.1", "dropout = 1.0", "training.dropout"),
         ("layers = [0, 2, 5]", "layers = []", "student.layers"),
+        (
+            "layers = [1, 3, 5]",
+            "layers = [1, 3]",
+            "distillation.layers",
+        ),
+        (
+            "soft = 1.0\nhard = 0.5",
+            "soft = 0.0\nhard = 0.0",
+            "distillation",
+        ),
+        ("folds = 5", "folds = 1", "task.cuad-clauses.teacher.folds"),
+        (
+            "choice = \"any\"",
+            "choice = \"any\"\nreject_cost = 0.1",
+            "task.unfair-tos",
+        ),
+        (
+            "start = \"cuad-clauses\"",
+            "start = \"moon\"",
+            "student.start",
+        ),
+        ("repeat = 3", "repeat = 0", "task.unfair-tos.repeat"),
         ("patience = 3", "patience = 3\ncolour = 1", "colour"),
         ("by = \"column\"", "by = \"moon\"", "moon"),
     ] {

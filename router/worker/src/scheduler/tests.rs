@@ -54,6 +54,8 @@ pub(super) fn outcomes(step: &Step) -> Result<Vec<Classification>, EngineError> 
     let outcome = |_: &Encoded| Classification {
         task: 0,
         ranked: vec![(0, 1.0)],
+        chosen: vec![0],
+        confidence: 1.0,
         rejected: false,
     };
     Ok(step.inputs.iter().map(outcome).collect())

@@ -1,0 +1,176 @@
+//! A teacher that is the whole base model, fitted to one task.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use expert_card::StoredType;
+use models::{ClassifierExpert, Mode, TokenBatch};
+use serde_json::Value;
+use tch::{Device, Tensor};
+use units::ExpertId;
+
+use super::said::{self, Said, logarithms};
+use super::{Course, Facts, digest};
+use crate::calibrate::Calibration;
+use crate::checkpoint::Checkpoints;
+use crate::example::{self, Examples};
+use crate::export::{self, Draft, Network};
+use crate::recipe::{Recipe, StudentRecipe, Teacher, TrainingRecipe};
+use crate::student::{Cut, Student};
+use crate::train::{self, Fit};
+use crate::{base, evaluate};
+
+/// How often a fit that takes minutes is kept.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The folder of the network that a teacher's file is of.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    path.with_extension("")
+}
+
+/// Fits the network, writes it as an expert's folder beside `path`, measures that on dev and says what it thinks.
+pub(super) fn teach(
+    course: &Course<'_>,
+    task: usize,
+    seed: u64,
+    epochs: Option<usize>,
+    path: &Path,
+) -> Result<Said> {
+    let started = Instant::now();
+    let (task_recipe, lesson) = course.task(task)?;
+    let wanted = course.recipe.teacher.as_ref().context("no [teacher]")?;
+    let mut training = wanted.training.clone();
+    training.epochs = epochs.unwrap_or(training.epochs);
+    tch::manual_seed(i64::try_from(seed)?);
+    let layers: Vec<i64> = (0..course.base.config.num_hidden_layers).collect();
+    let kept: Vec<u32> = (0..u32::try_from(course.base.config.vocab_size)?).collect();
+    let labels = lesson.answers.labels.len();
+    let cut = Cut {
+        layers: &layers,
+        inner: None,
+        kept: &kept,
+        tasks: &[(task_recipe.id.as_str(), i64::try_from(labels)?)],
+    };
+    let mut student = Student::cut(course.base, cut)?;
+    let (context, tokenizer) = (wanted.context_tokens, &course.base.tokenizer);
+    let learned = training.cut_tokens.min(context);
+    let examples = [Examples {
+        choice: task_recipe.choice,
+        labels,
+        repeat: task_recipe.repeat,
+        train: example::of_rows(tokenizer, &lesson.data.train, learned)?,
+        dev: example::of_rows(tokenizer, &lesson.data.dev, context)?,
+    }];
+    let fit = Fit {
+        tasks: &examples,
+        recipe: &training,
+        distillation: None,
+        seed,
+    };
+    let parent = path.parent().context("a teacher's file has a folder")?;
+    std::fs::create_dir_all(parent).with_context(|| format!("{}", parent.display()))?;
+    let key = digest(&Value::String(path.display().to_string()));
+    let mut checkpoints = Checkpoints::new(path.with_extension("checkpoint"), key, KEEP_EVERY);
+    let epochs = fit.run(&mut student, Some(&mut checkpoints))?;
+    let [examples] = examples;
+    let logits = train::logits(&student, 0, &examples.dev)?;
+    let calibration = Calibration::of(task_recipe, &lesson.answers, &logits, &lesson.data.dev)?;
+    let recipe = own_recipe(course.recipe, task, &layers, context, (seed, &training))?;
+    let draft = Draft::new(&folder(path))?;
+    let network = Network {
+        student: &student,
+        tokenizer_json: &full_tokenizer(&course.base.tokenizer_json)?,
+        stored: StoredType::F16,
+    };
+    let known = [(lesson, calibration)];
+    let mut card = export::write(draft.folder(), &network, &recipe, seed, &known, Vec::new())?;
+    let expert = ClassifierExpert::load(draft.folder(), Device::Cpu)?;
+    for card_task in &mut card.tasks {
+        let outcomes = evaluate::classify(&expert, &task_recipe.id, &lesson.data.dev)?;
+        card_task.quality = Some(evaluate::quality(card_task, &outcomes, "dev"));
+    }
+    card.write(draft.folder())?;
+    draft.finish()?;
+    let temperature = calibration.temperature;
+    let say = |examples: &[example::Example]| -> Result<Vec<Option<Vec<f32>>>> {
+        let logits = train::logits(&student, 0, examples)?;
+        let one = |row: Vec<f32>| Some(logarithms(&row, task_recipe.choice, temperature));
+        Ok(logits.into_iter().map(one).collect())
+    };
+    let unlabelled = example::of_texts(tokenizer, &lesson.data.unlabelled, learned)?;
+    let mut states = states(&student, &examples.train)?;
+    states.extend(self::states(&student, &unlabelled)?);
+    let (train, dev) = (say(&examples.train)?, say(&examples.dev)?);
+    let scores = said::scores(&dev, &lesson.data.dev, task_recipe.choice);
+    let learned = said::scores(&train, &lesson.data.train, task_recipe.choice);
+    let facts = Facts {
+        kind: "network".into(),
+        name: format!("all layers of {}, fitted to {}", base::NAME, task_recipe.id),
+        licence: course.recipe.licence.clone(),
+        dev_accuracy: scores.map(|s| s.0),
+        dev_macro_f1: scores.map(|s| s.1),
+        train_rows: train.len(),
+        train_accuracy: learned.map(|s| s.0),
+        unlabelled_rows: unlabelled.len(),
+        temperature,
+        seconds: started.elapsed().as_secs(),
+        epochs,
+        cost: None,
+    };
+    let said = Said {
+        train,
+        dev,
+        unlabelled: say(&unlabelled)?,
+        states,
+        facts,
+    };
+    said.write(path)?;
+    checkpoints.clear();
+    Ok(said)
+}
+
+/// The mean hidden states after each layer, one list per example.
+fn states(student: &Student, examples: &[example::Example]) -> Result<Vec<Vec<f32>>> {
+    train::by_length(student, examples, |_, batch: &TokenBatch| {
+        let states = student.network.pooled_states(batch, Mode::Infer)?;
+        let flat = Tensor::f_stack(&states, 1)?.f_flatten(1, -1)?; // (B, layers * H)
+        Ok(Vec::<Vec<f32>>::try_from(flat)?)
+    })
+}
+
+/// The recipe that the teacher's own card tells of.
+fn own_recipe(
+    recipe: &Recipe,
+    task: usize,
+    layers: &[i64],
+    context: usize,
+    how: (u64, &TrainingRecipe),
+) -> Result<Recipe> {
+    let mut own = recipe.clone();
+    let mut task = recipe.tasks.get(task).context("a task")?.clone();
+    own.id = ExpertId::new(&format!("{}-teacher", recipe.id)).context("a teacher's id")?;
+    own.seed = how.0;
+    own.training = how.1.clone();
+    own.student = StudentRecipe {
+        layers: layers.to_vec(),
+        inner: None,
+        vocabulary: usize::MAX,
+        context_tokens: context,
+        start: None,
+    };
+    own.distillation = None;
+    task.teachers = Vec::<Teacher>::new();
+    own.tasks = vec![task];
+    Ok(own)
+}
+
+/// The base model's tokenizer, without padding and cutting.
+fn full_tokenizer(json: &Value) -> Result<String> {
+    let mut json = json.clone();
+    if let Some(object) = json.as_object_mut() {
+        object.insert("padding".into(), Value::Null);
+        object.insert("truncation".into(), Value::Null);
+    }
+    Ok(serde_json::to_string(&json)?)
+}
