@@ -57,10 +57,6 @@ pub enum Choice {
 
 impl Choice {
     /// Whether labels exclude each other.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a field by reference"
-    )]
     pub fn is_one(&self) -> bool {
         *self == Self::One
     }

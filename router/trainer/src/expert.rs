@@ -16,7 +16,7 @@ use crate::export::{self, Draft};
 use crate::recipe::Recipe;
 use crate::report::{self, Comparison};
 use crate::teacher::{Course, Lesson, Said};
-use crate::{data, evaluate, say};
+use crate::{data, evaluate, int8, say};
 
 /// `moegate-train expert …`
 #[derive(Debug, Subcommand)]
@@ -52,6 +52,7 @@ pub struct TeachArgs {
 /// Arguments of `moegate-train expert make` and `distil`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// What it starts from.
     #[command(flatten)]
     pub from: TeachArgs,
     /// The expert's folder; replaced when the new one is complete.
@@ -207,7 +208,11 @@ fn publish(args: &Args, comparison: &Comparison<'_>, started: Instant) -> Result
     if let Some(path) = &args.outcomes {
         outcomes(path, &expert, lessons)?;
     }
-    let report = comparison.report(&expert, args.from.threads, started)?;
+    let mut report = comparison.report(&expert, args.from.threads, started)?;
+    let int8 = int8::measured(draft.folder(), &args.from.work, lessons)?;
+    if let Some(report) = report.as_object_mut() {
+        report.insert("stored_as_int8".into(), int8);
+    }
     export::write_report(draft.folder(), &report)?;
     draft.finish()?;
     comparison.print()

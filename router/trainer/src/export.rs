@@ -49,8 +49,11 @@ impl Draft {
         if self.place.exists() {
             std::fs::rename(&self.place, &old)?;
         }
-        std::fs::rename(&self.folder, &self.place)
-            .with_context(|| format!("{}", self.place.display()))?;
+        if let Err(error) = std::fs::rename(&self.folder, &self.place) {
+            // The old folder goes back, if there was one; the error to tell is why the new one cannot come.
+            let _back = std::fs::rename(&old, &self.place);
+            return Err(error).with_context(|| format!("{}", self.place.display()));
+        }
         if old.exists() {
             std::fs::remove_dir_all(&old)?;
         }

@@ -22,6 +22,7 @@ pub mod example;
 pub mod expert;
 pub mod export;
 pub mod gate;
+pub mod int8;
 pub mod loss;
 pub mod metrics;
 pub mod optimizer;

@@ -79,18 +79,18 @@ impl AdamW {
                 gradient = gradient.f_mul_scalar_(scale)?;
             }
             let rate = slot.rate * factor;
-            slot.first.f_lerp_(&gradient, 1.0 - BETA_1)?;
+            let _in_place = slot.first.f_lerp_(&gradient, 1.0 - BETA_1)?;
             let square = gradient.f_square()?;
-            slot.second.f_lerp_(&square, 1.0 - BETA_2)?;
+            let _in_place = slot.second.f_lerp_(&square, 1.0 - BETA_2)?;
             let mut under = slot.second.f_sqrt()?;
             let mut under = under.f_mul_scalar_(1.0 / bias_2.sqrt())?;
             let under = under.f_add_scalar_(EPSILON)?;
             if slot.decay > 0.0 {
-                slot.variable.f_mul_scalar_(1.0 - rate * slot.decay)?;
+                let _in_place = slot.variable.f_mul_scalar_(1.0 - rate * slot.decay)?;
             }
             let mut change = slot.first.f_div(&under)?;
             let change = change.f_mul_scalar_(rate / bias_1)?;
-            slot.variable.f_sub_(&change)?;
+            let _in_place = slot.variable.f_sub_(&change)?;
             slot.variable.zero_grad();
         }
         Ok(())

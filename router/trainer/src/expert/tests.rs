@@ -240,6 +240,9 @@ fn a_recipe_becomes_a_measured_folder() {
             "{task}"
         );
     }
+    let int8 = &report["stored_as_int8"];
+    assert!(int8["bytes_int8"].as_u64().unwrap() < int8["bytes"].as_u64().unwrap());
+    assert_eq!(int8["tasks"].as_array().unwrap().len(), 3);
     let svg = std::fs::read_to_string(folder.join("sorter/curves.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("signs"), "{svg}");
     let provenance = card.provenance.as_ref().unwrap();

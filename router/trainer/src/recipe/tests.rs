@@ -72,8 +72,8 @@ fn broken_recipes_name_file_and_key() {
             "task.unfair-tos",
         ),
         (
-            "start = \"cuad-clauses\"",
-            "start = \"moon\"",
+            "vocabulary = 12800",
+            "vocabulary = 12800\nstart = \"moon\"",
             "student.start",
         ),
         ("repeat = 3", "repeat = 0", "task.unfair-tos.repeat"),

@@ -51,7 +51,8 @@ pub enum Learns {
 pub enum Precision {
     /// Single precision.
     F32,
-    /// bfloat16: twice as fast on a CPU with AVX-512 bf16, slower on others.
+    /// bfloat16: half the memory of activations. On CPUs it may be slower than single precision, even with AVX-512
+    /// bf16: measure before choosing it.
     Bf16,
 }
 

@@ -1,5 +1,7 @@
 //! Teachers that are there, that are not, and whose file is broken.
 
+use std::path::Path;
+
 use super::{Command, RECIPE, args, write_inputs};
 
 #[test]
