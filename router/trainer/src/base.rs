@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use expert_card::{CARD_FILE, ExpertCard, Label};
 use models::{CONFIG_FILE, EncoderConfig, TOKENIZER_FILE, WEIGHTS_FILE, Weights};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ pub struct Base {
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights file, lower-case hex.
     pub sha256: String,
+    /// Its card, where it is an expert itself.
+    pub card: Option<ExpertCard>,
 }
 
 impl Base {
@@ -51,6 +54,33 @@ impl Base {
             tokenizer_json,
             tokenizer: plain_tokenizer(&text)?,
             sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            card: match dir.join(CARD_FILE).is_file() {
+                true => Some(ExpertCard::read(&dir)?),
+                false => None,
+            },
+        })
+    }
+
+    /// What it is called on cards: an expert by its id, its version and what it was made from.
+    pub fn name(&self) -> String {
+        let Some(card) = &self.card else {
+            return NAME.to_owned();
+        };
+        let from = card.provenance.as_ref().map_or(NAME, |p| p.base.as_str());
+        format!("expert {} {}, made from {from}", card.id, card.version)
+    }
+
+    /// Its licence.
+    pub fn licence(&self) -> &str {
+        self.card.as_ref().map_or(LICENCE, |card| &card.licence)
+    }
+
+    /// Whether it has a head for a task of just these labels, in this order.
+    pub fn knows(&self, task: &str, labels: &[Label]) -> bool {
+        let known = self.card.as_ref().and_then(|card| card.task(task));
+        known.is_some_and(|(_, known)| {
+            let names = known.labels.iter().map(|label| &label.name);
+            names.eq(labels.iter().map(|label| &label.name))
         })
     }
 }

@@ -160,6 +160,7 @@ fn make(
         student: &student,
         tokenizer_json: &vocabulary.tokenizer_json,
         stored: StoredType::F16,
+        base: course.base,
     };
     let teachers = said.map(|said| taught_by(recipe, said)).unwrap_or_default();
     let mut card = export::write(draft.folder(), &network, recipe, seed, &known, teachers)?;
@@ -234,7 +235,13 @@ fn cut_out(course: &Course<'_>, recipe: &Recipe, kept: &[u32]) -> Result<Student
         tasks: &heads,
     };
     let Some(start) = &recipe.student.start else {
-        return Student::cut(course.base, cut);
+        let mut student = Student::cut(course.base, cut)?;
+        for (task, lesson) in recipe.tasks.iter().zip(course.lessons) {
+            if course.base.knows(&task.id, &lesson.answers.labels) {
+                student.take_head(&task.id, &course.base.weights)?;
+            }
+        }
+        return Ok(student);
     };
     let at = recipe.tasks.iter().position(|task| task.id == *start);
     let folder = course.network_folder(at.context("a task to start from")?)?;

@@ -11,7 +11,7 @@ use models::{Weights, write_network};
 use serde_json::Value;
 
 use crate::answers::Answers;
-use crate::base;
+use crate::base::Base;
 use crate::calibrate::Calibration;
 use crate::recipe::{Recipe, TaskRecipe};
 use crate::student::Student;
@@ -85,6 +85,8 @@ pub struct Network<'a> {
     pub tokenizer_json: &'a str,
     /// Type of the stored weights.
     pub stored: StoredType,
+    /// What it was cut out of.
+    pub base: &'a Base,
 }
 
 /// Writes the network and a card without quality. Returns the card.
@@ -100,7 +102,10 @@ pub fn write(
     let weights = Weights::of(student.variables.variables(), Path::new("student"));
     let json = network.tokenizer_json;
     let architecture = write_network(folder, &student.config, json, &weights, network.stored)?;
-    let mut data: Vec<DataSource> = Vec::new();
+    // What the base learned from, this one learned from.
+    let inherited = network.base.card.as_ref();
+    let inherited = inherited.and_then(|card| card.provenance.as_ref());
+    let mut data: Vec<DataSource> = inherited.map_or(Vec::new(), |p| p.data.clone());
     for source in tasks.iter().flat_map(|(lesson, _)| &lesson.data.sources) {
         if !data.contains(source) {
             data.push(source.clone());
@@ -120,8 +125,8 @@ pub fn write(
         },
         architecture: Some(architecture),
         provenance: Some(Provenance {
-            base: base::NAME.into(),
-            base_licence: base::LICENCE.into(),
+            base: network.base.name(),
+            base_licence: network.base.licence().to_owned(),
             recipe: recipe.in_one_line(),
             seed,
             data,

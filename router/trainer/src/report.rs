@@ -8,7 +8,6 @@ use models::ClassifierExpert;
 use serde_json::{Value, json};
 use tch::Device;
 
-use crate::base;
 use crate::distil::Made;
 use crate::evaluate;
 use crate::say;
@@ -97,7 +96,8 @@ impl Comparison<'_> {
             "expert": card.id,
             "version": card.version,
             "recipe": self.course.recipe,
-            "base": { "name": base::NAME, "licence": base::LICENCE, "sha256": self.course.base.sha256 },
+            "base": { "name": self.course.base.name(), "licence": self.course.base.licence(),
+                "sha256": self.course.base.sha256 },
             "architecture": card.architecture,
             "data": card.provenance.as_ref().map(|p| &p.data),
             "dev_rows": rows.collect::<Vec<_>>(),

@@ -226,7 +226,7 @@ fn mixed(seed: u64, number: usize) -> u64 {
 
 /// Logits of one task for each example, in order.
 pub fn logits(student: &Student, task: usize, examples: &[Example]) -> Result<Vec<Vec<f32>>> {
-    let shown = |_: usize, batch: &TokenBatch| {
+    let shown = |batch: &TokenBatch| {
         let pooled = student.network.pooled(batch, Mode::Infer)?;
         let logits = student.network.logits(task, &pooled)?;
         Ok(Vec::<Vec<f32>>::try_from(logits.f_to_kind(Kind::Float)?)?)
@@ -238,7 +238,7 @@ pub fn logits(student: &Student, task: usize, examples: &[Example]) -> Result<Ve
 pub fn by_length<T: Clone + Default>(
     student: &Student,
     examples: &[Example],
-    compute: impl Fn(usize, &TokenBatch) -> Result<Vec<T>>,
+    compute: impl Fn(&TokenBatch) -> Result<Vec<T>>,
 ) -> Result<Vec<T>> {
     const BATCH: usize = 64;
     let _no_grad = tch::no_grad_guard();
@@ -252,7 +252,7 @@ pub fn by_length<T: Clone + Default>(
             .map(|e| e.ids.as_slice())
             .collect();
         let batch = TokenBatch::new(&rows, &student.config, Device::Cpu)?;
-        for (&row, values) in part.iter().zip(compute(rows.len(), &batch)?) {
+        for (&row, values) in part.iter().zip(compute(&batch)?) {
             if let Some(slot) = found.get_mut(row) {
                 *slot = values;
             }

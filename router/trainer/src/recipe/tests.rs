@@ -56,8 +56,8 @@ fn broken_recipes_name_file_and_key() {
         ("dropout = 0.1", "dropout = 1.0", "training.dropout"),
         ("layers = [0, 2, 5]", "layers = []", "student.layers"),
         (
-            "layers = [1, 3, 5]",
-            "layers = [1, 3]",
+            "hidden = 0.0",
+            "hidden = 0.0\nlayers = [1]",
             "distillation.layers",
         ),
         (

@@ -14,12 +14,12 @@ use super::said::{self, Said, logarithms};
 use super::{Course, Facts, digest};
 use crate::calibrate::Calibration;
 use crate::checkpoint::Checkpoints;
+use crate::evaluate;
 use crate::example::{self, Examples};
 use crate::export::{self, Draft, Network};
 use crate::recipe::{Recipe, StudentRecipe, Teacher, TrainingRecipe};
 use crate::student::{Cut, Student};
 use crate::train::{self, Fit};
-use crate::{base, evaluate};
 
 /// How often a fit that takes minutes is kept.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
@@ -82,6 +82,7 @@ pub(super) fn teach(
         student: &student,
         tokenizer_json: &full_tokenizer(&course.base.tokenizer_json)?,
         stored: StoredType::F16,
+        base: course.base,
     };
     let known = [(lesson, calibration)];
     let mut card = export::write(draft.folder(), &network, &recipe, seed, &known, Vec::new())?;
@@ -93,20 +94,27 @@ pub(super) fn teach(
     card.write(draft.folder())?;
     draft.finish()?;
     let temperature = calibration.temperature;
-    let say = |examples: &[example::Example]| -> Result<Vec<Option<Vec<f32>>>> {
-        let logits = train::logits(&student, 0, examples)?;
-        let one = |row: Vec<f32>| Some(logarithms(&row, task_recipe.choice, temperature));
-        Ok(logits.into_iter().map(one).collect())
+    let seen = |examples: &[example::Example]| -> Result<(Vec<_>, Vec<_>)> {
+        let shown = shown(&student, examples)?;
+        let say = |logits: &[f32]| Some(logarithms(logits, task_recipe.choice, temperature));
+        let one = |(logits, states): (Vec<f32>, Vec<f32>)| (say(&logits), states);
+        Ok(shown.into_iter().map(one).unzip())
     };
+    let (train, mut states) = seen(&examples.train)?;
     let unlabelled = example::of_texts(tokenizer, &lesson.data.unlabelled, learned)?;
-    let mut states = states(&student, &examples.train)?;
-    states.extend(self::states(&student, &unlabelled)?);
-    let (train, dev) = (say(&examples.train)?, say(&examples.dev)?);
+    let (unlabelled, more) = seen(&unlabelled)?;
+    states.extend(more);
+    let say = |row: Vec<f32>| Some(logarithms(&row, task_recipe.choice, temperature));
+    let dev: Vec<_> = logits.into_iter().map(say).collect();
     let scores = said::scores(&dev, &lesson.data.dev, task_recipe.choice);
     let learned = said::scores(&train, &lesson.data.train, task_recipe.choice);
     let facts = Facts {
         kind: "network".into(),
-        name: format!("all layers of {}, fitted to {}", base::NAME, task_recipe.id),
+        name: format!(
+            "all layers of {}, fitted to {}",
+            course.base.name(),
+            task_recipe.id
+        ),
         licence: course.recipe.licence.clone(),
         dev_accuracy: scores.map(|s| s.0),
         dev_macro_f1: scores.map(|s| s.1),
@@ -121,7 +129,7 @@ pub(super) fn teach(
     let said = Said {
         train,
         dev,
-        unlabelled: say(&unlabelled)?,
+        unlabelled,
         states,
         facts,
     };
@@ -130,12 +138,15 @@ pub(super) fn teach(
     Ok(said)
 }
 
-/// The mean hidden states after each layer, one list per example.
-fn states(student: &Student, examples: &[example::Example]) -> Result<Vec<Vec<f32>>> {
-    train::by_length(student, examples, |_, batch: &TokenBatch| {
+/// Logits and the mean hidden states after each layer, for each example.
+fn shown(student: &Student, examples: &[example::Example]) -> Result<Vec<(Vec<f32>, Vec<f32>)>> {
+    train::by_length(student, examples, |batch: &TokenBatch| {
         let states = student.network.pooled_states(batch, Mode::Infer)?;
+        let last = states.last().context("a network has layers")?;
+        let logits = Vec::<Vec<f32>>::try_from(student.network.logits(0, last)?)?;
         let flat = Tensor::f_stack(&states, 1)?.f_flatten(1, -1)?; // (B, layers * H)
-        Ok(Vec::<Vec<f32>>::try_from(flat)?)
+        let states = Vec::<Vec<f32>>::try_from(flat)?;
+        Ok(logits.into_iter().zip(states).collect())
     })
 }
 
