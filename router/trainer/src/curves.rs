@@ -26,16 +26,25 @@ pub fn drawn(comparison: &Comparison<'_>) -> Result<Vec<(&'static str, String)>>
         "mean loss of a step",
         losses(comparison),
     );
-    Ok(vec![("curves.svg", accuracy.svg()?), ("loss.svg", loss.svg()?)])
+    Ok(vec![
+        ("curves.svg", accuracy.svg()?),
+        ("loss.svg", loss.svg()?),
+    ])
 }
 
 fn accuracies(comparison: &Comparison<'_>) -> Vec<Series> {
     let mut series = Vec::new();
     for (at, task) in comparison.course.recipe.tasks.iter().enumerate() {
         let said = comparison.said.get(at).map_or(&[][..], Vec::as_slice);
-        for facts in said.iter().map(|said| &said.facts).filter(|f| !f.epochs.is_empty()) {
+        for facts in said
+            .iter()
+            .map(|said| &said.facts)
+            .filter(|f| !f.epochs.is_empty())
+        {
             let name = format!("{}: teacher", task.id);
-            series.push(line(&name, &facts.epochs, |epoch| epoch.dev_accuracy.first().copied()));
+            series.push(line(&name, &facts.epochs, |epoch| {
+                epoch.dev_accuracy.first().copied()
+            }));
         }
         let of_task = |epoch: &Epoch| epoch.dev_accuracy.get(at).copied();
         let student = format!("{}: student", task.id);
@@ -51,14 +60,22 @@ fn accuracies(comparison: &Comparison<'_>) -> Vec<Series> {
 fn losses(comparison: &Comparison<'_>) -> Vec<Series> {
     let mut series = Vec::new();
     for (task, said) in comparison.course.recipe.tasks.iter().zip(comparison.said) {
-        for facts in said.iter().map(|said| &said.facts).filter(|f| !f.epochs.is_empty()) {
+        for facts in said
+            .iter()
+            .map(|said| &said.facts)
+            .filter(|f| !f.epochs.is_empty())
+        {
             let name = format!("{}: teacher", task.id);
             series.push(line(&name, &facts.epochs, |epoch| Some(epoch.loss)));
         }
     }
-    series.push(line("student", &comparison.best.epochs, |epoch| Some(epoch.loss)));
+    series.push(line("student", &comparison.best.epochs, |epoch| {
+        Some(epoch.loss)
+    }));
     if let Some(alone) = counterpart(comparison) {
-        series.push(line("without teacher", &alone.epochs, |epoch| Some(epoch.loss)));
+        series.push(line("without teacher", &alone.epochs, |epoch| {
+            Some(epoch.loss)
+        }));
     }
     series
 }

@@ -16,7 +16,7 @@ use crate::export::{self, Draft};
 use crate::recipe::Recipe;
 use crate::report::{self, Comparison};
 use crate::teacher::{Course, Lesson, Said};
-use crate::{data, evaluate, int8, say};
+use crate::{curves, data, evaluate, int8, say};
 
 /// `moegate-train expert …`
 #[derive(Debug, Subcommand)]
@@ -214,6 +214,11 @@ fn publish(args: &Args, comparison: &Comparison<'_>, started: Instant) -> Result
         report.insert("stored_as_int8".into(), int8);
     }
     export::write_report(draft.folder(), &report)?;
+    for (name, chart) in curves::drawn(comparison)? {
+        let path = draft.folder().join(name);
+        std::fs::write(&path, chart)
+            .with_context(|| format!("{}: cannot write", path.display()))?;
+    }
     draft.finish()?;
     comparison.print()
 }
