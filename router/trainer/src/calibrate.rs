@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn labels_by_themselves_have_a_temperature_and_a_threshold() {
         // Of 100 rows with logit 2 for label 0, 73 have it: a temperature of 2 makes that .731.
-        let logits = [2.0f32, -9.0];
+        let logits = [2.0f32, -90.0];
         let with: &[usize] = &[0];
         let without: &[usize] = &[];
         let rows: Vec<(&[f32], &[usize])> = (0..100)

@@ -204,5 +204,10 @@ pub(crate) fn is_dev(split: &Split, value: &str) -> Result<bool> {
     }
 }
 
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests;

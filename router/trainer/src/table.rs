@@ -6,6 +6,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::data::hex;
+
 /// What a row holds in a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
@@ -54,8 +56,7 @@ impl Table {
 
     /// SHA-256 of the file, lower-case hex.
     pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(&self.bytes);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(&self.bytes))
     }
 
     /// The columns: of CSV the header, of JSON lines the keys of the first line.
