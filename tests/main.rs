@@ -21,5 +21,5 @@ mod operator;
 mod streams;
 mod surface;
 mod traffic;
-mod upstreams;
 mod training;
+mod upstreams;
