@@ -7,6 +7,7 @@ MOEGATE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moegate
 export MOEGATE_CACHE
 # Tools that setup.sh built; the machine's own come first.
 export PATH := $(PATH):$(MOEGATE_CACHE)/tools/bin:$(HOME)/.cargo/bin:/usr/sbin
+DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 # The Python that holds the OpenAI SDK, for the tests that drive it.
 export MOEGATE_PYTHON ?= $(MOEGATE_CACHE)/venv/bin/python
@@ -21,11 +22,12 @@ setup: ## what demo needs, and nothing more
 
 demo: setup ## gateway, worker, four experts and sample traffic on 127.0.0.1:8080, until Ctrl-C
 	@cargo build --workspace --bins
-	@cargo run --quiet -p moegate --bin moegate -- demo $(ARGS)
+	@# The program just built: `cargo run -p` would build the libraries again with other features.
+	@"$(DEBUG)/moegate" demo $(ARGS)
 
 demo-once: setup ## the same, then exit: 0 only if every check held
 	@cargo build --workspace --bins
-	@cargo run --quiet -p moegate --bin moegate -- demo --once $(ARGS)
+	@"$(DEBUG)/moegate" demo --once $(ARGS)
 
 test: ## every test, with the real parts
 	@deploy/setup.sh test
