@@ -27,6 +27,7 @@ pub mod noise;
 pub mod off_policy;
 pub mod pack;
 pub mod parts;
+mod platt;
 pub mod promotion;
 pub mod resample;
 pub mod retrain;

@@ -5,7 +5,6 @@
 
 mod folds;
 mod grow;
-mod platt;
 mod prior;
 mod write;
 

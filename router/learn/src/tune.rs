@@ -7,6 +7,7 @@ use crate::fit::{Held, Round, Unseen};
 use crate::network::{binary, sigmoid};
 use crate::pack::{Mix, STRENGTH};
 use crate::parts::mixed;
+use crate::platt;
 use crate::table::OutcomeTable;
 
 /// Shares of the wide part that are tried.
@@ -18,16 +19,7 @@ const SHARPNESS: [f32; 7] = [0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0];
 /// Labels that the whole counts as, in the calibration of a domain.
 const WHOLE: f32 = 50.0;
 
-/// One label with the gate's logit for it.
-#[derive(Debug, Clone, Copy)]
-pub struct Point {
-    /// Position of the domain the gate sees.
-    pub domain: usize,
-    /// Logit before calibration.
-    pub logit: f32,
-    /// Quality in `[0, 1]`.
-    pub label: f32,
-}
+pub use crate::platt::Point;
 
 fn all(rounds: &[Round]) -> impl Iterator<Item = &Unseen> {
     rounds.iter().flat_map(|round| &round.unseen)
@@ -229,49 +221,8 @@ fn mean_loss(points: &[Point], platt: Platt) -> f32 {
     mean
 }
 
-/// Platt scaling by Newton's method on the log loss; with `whole`, shrunk to it as to so many more labels.
+/// Platt scaling of the points; with `whole`, shrunk to it as to so many more labels.
 pub fn fit(points: &[Point], whole: Option<Platt>) -> Platt {
-    let start = whole.unwrap_or(Platt::IDENTITY);
-    let (mut scale, mut shift) = (f64::from(start.scale), f64::from(start.shift));
     let pull = whole.map_or(1e-3, |_| f64::from(WHOLE) * 0.1);
-    for _ in 0..50 {
-        let (mut slope, mut curve) = ([0.0; 2], [[0.0; 2]; 2]);
-        for point in points {
-            let x = f64::from(point.logit);
-            #[expect(clippy::cast_possible_truncation, reason = "a probability")]
-            let p = f64::from(sigmoid((scale * x + shift) as f32));
-            let (error, spread) = (p - f64::from(point.label), (p * (1.0 - p)).max(1e-6));
-            slope[0] += error * x;
-            slope[1] += error;
-            curve[0][0] += spread * x * x;
-            curve[0][1] += spread * x;
-            curve[1][1] += spread;
-        }
-        slope[0] += pull * (scale - f64::from(start.scale));
-        slope[1] += pull * (shift - f64::from(start.shift));
-        curve[0][0] += pull;
-        curve[1][1] += pull;
-        let det = curve[0][0] * curve[1][1] - curve[0][1] * curve[0][1];
-        if det.abs() < 1e-12 {
-            break;
-        }
-        let step = [
-            (curve[1][1] * slope[0] - curve[0][1] * slope[1]) / det,
-            (curve[0][0] * slope[1] - curve[0][1] * slope[0]) / det,
-        ];
-        scale = (scale - step[0].clamp(-1.0, 1.0)).clamp(0.05, 20.0);
-        shift = (shift - step[1].clamp(-1.0, 1.0)).clamp(-20.0, 20.0);
-        if step[0].abs() + step[1].abs() < 1e-7 {
-            break;
-        }
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "calibration needs no 64 bits"
-    )]
-    let platt = Platt {
-        scale: scale as f32,
-        shift: shift as f32,
-    };
-    platt
+    platt::fit(points, whole.unwrap_or(Platt::IDENTITY), pull)
 }

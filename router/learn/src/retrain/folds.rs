@@ -6,10 +6,13 @@ use rand::seq::SliceRandom;
 use router::{Candidate, Gate, Manifest, Package, Platt, Scratch};
 use units::TenantId;
 
-use super::platt::{self, Point};
 use super::{Class, Lesson, RetrainError, place, prior, view};
 use crate::off_policy::count;
+use crate::platt::{self, Point};
 use crate::sparse::{Sparse, logit, sigmoid};
+
+/// Labels that the scaling known before counts as.
+const PULL: f64 = 10.0;
 
 /// Passes that are tried.
 const PASSES: [usize; 6] = [0, 1, 2, 4, 8, 16];
@@ -181,7 +184,7 @@ impl Choice {
         for (at, passes) in PASSES.iter().enumerate() {
             for head_weight in &weights {
                 let points = points(outs, at, *head_weight);
-                let platt = platt::fit(&points, manifest.calibration.global);
+                let platt = platt::fit(&points, manifest.calibration.global, PULL);
                 let losses = losses(&points, platt);
                 let loss = losses.iter().sum::<f64>() / count(losses.len().max(1));
                 let choice = Self {
@@ -218,7 +221,7 @@ impl Choice {
         let points = points(outs, self.tried, self.head_weight);
         for (at, name) in manifest.domains.iter().enumerate() {
             let own: Vec<Point> = points.iter().filter(|p| p.domain == at).copied().collect();
-            let platt = platt::fit(&own, self.platt);
+            let platt = platt::fit(&own, self.platt, PULL);
             manifest.calibration.domains.insert(name.clone(), platt);
         }
     }

@@ -4,27 +4,24 @@ use router::Platt;
 
 use crate::sparse::sigmoid;
 
-/// Labels that the known scaling counts as.
-const PULL: f64 = 10.0;
-
 /// One label with the logit before calibration.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Point {
+pub struct Point {
     /// Place of the domain the gate sees.
-    pub(super) domain: usize,
+    pub domain: usize,
     /// The logit.
-    pub(super) logit: f32,
+    pub logit: f32,
     /// Quality in `[0, 1]`.
-    pub(super) label: f32,
+    pub label: f32,
 }
 
-/// The scaling that fits the points, near `whole` where there are few.
-pub(super) fn fit(points: &[Point], whole: Platt) -> Platt {
-    let known = [f64::from(whole.scale), f64::from(whole.shift)];
+/// The scaling that fits the points, near `known` where there are few: it counts as about `pull` labels.
+pub(crate) fn fit(points: &[Point], known: Platt, pull: f64) -> Platt {
+    let known = [f64::from(known.scale), f64::from(known.shift)];
     let [mut scale, mut shift] = known;
     for _ in 0..50 {
-        let mut slope = [PULL * (scale - known[0]), PULL * (shift - known[1])];
-        let mut curve = [PULL, 0.0, PULL];
+        let mut slope = [pull * (scale - known[0]), pull * (shift - known[1])];
+        let mut curve = [pull, 0.0, pull];
         for point in points {
             let x = f64::from(point.logit);
             #[expect(clippy::cast_possible_truncation, reason = "a logit needs no 64 bits")]
@@ -77,10 +74,10 @@ mod tests {
         };
         let many: Vec<Point> = (0..4_000).map(point).collect();
         let sure = |platt: Platt| sigmoid(platt.scale * 2.0 + platt.shift);
-        let mended = sure(fit(&many, Platt::IDENTITY));
+        let mended = sure(fit(&many, Platt::IDENTITY, 10.0));
         assert!((mended - 0.7).abs() < 0.02, "{mended}");
-        assert_eq!(fit(&[], Platt::IDENTITY), Platt::IDENTITY);
-        let few = sure(fit(&many[..2], Platt::IDENTITY));
+        assert_eq!(fit(&[], Platt::IDENTITY, 10.0), Platt::IDENTITY);
+        let few = sure(fit(&many[..2], Platt::IDENTITY, 10.0));
         assert!(few > 0.84, "{few}");
     }
 }
