@@ -10,6 +10,7 @@ use moegate::cli::{Cli, run};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    small_pages();
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
@@ -26,4 +27,11 @@ fn main() -> ExitCode {
             ExitCode::from(if config { 78 } else { 1 })
         }
     }
+}
+
+/// Asks for pages of the ordinary size. The heap here is many small and short-lived pieces over several threads' arenas,
+/// which huge pages round up to 2 MiB each: measured, they cost a third of the memory under load and saved no time.
+/// A kernel without them has nothing to switch off.
+fn small_pages() {
+    let _refused = nix::sys::prctl::set_thp_disable(true);
 }

@@ -10,6 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<()> {
+    // The gateway does without huge pages and its children inherit that; large matrices want them.
+    let _refused = nix::sys::prctl::set_thp_disable(false);
     let Command::Serve(args) = Args::parse().command;
     let filter = EnvFilter::try_from_env("MOEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
