@@ -37,6 +37,12 @@ pub struct AdmitAsk {
 }
 
 impl AdmitAsk {
+    /// Neither tokens nor money: counts as a request, and no spent budget stands in its way.
+    pub const NOTHING: Self = Self {
+        tokens: 0,
+        cost: Pico::ZERO,
+    };
+
     fn amount(&self) -> Pico {
         self.cost.max(Pico::ZERO)
     }

@@ -19,6 +19,7 @@ use crate::server::{Server, ServerError};
 pub struct Gateway {
     app: Arc<App>,
     server: Server,
+    operations: Option<Server>,
     children: Vec<(PoolId, Children)>,
     upkeep: Upkeep,
     address: SocketAddr,
@@ -46,6 +47,7 @@ impl Gateway {
     /// Whatever keeps it from starting; what had started is stopped.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let server = Server::bind(&config.server).await?;
+        let operations = Server::bind_operations(&config.server).await?;
         let address = server.address();
         let children = pools::start_children(&config).await?;
         let experts = pools::expert_pools(&config, &children)?;
@@ -54,6 +56,7 @@ impl Gateway {
         Ok(Self {
             app,
             server,
+            operations,
             children,
             upkeep,
             address,
@@ -63,6 +66,11 @@ impl Gateway {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where operators ask, if not there.
+    pub fn operations(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(Server::address)
     }
 
     /// The shared state, for programs that run a gateway inside.
@@ -79,7 +87,19 @@ impl Gateway {
     /// children.
     pub async fn run(self, stop: CancellationToken) {
         let router = api::router(Arc::clone(&self.app));
-        self.server.run(router, stop).await;
+        // Operators see the drain to its end.
+        let drained = CancellationToken::new();
+        let operations = async {
+            if let Some(server) = self.operations {
+                let router = api::operations(Arc::clone(&self.app));
+                server.run(router, drained.clone()).await;
+            }
+        };
+        let public = async {
+            self.server.run(router, stop).await;
+            drained.cancel();
+        };
+        tokio::join!(public, operations);
         self.upkeep.stop().await;
         self.app.pool.shutdown().await;
         self.app.recorder.shutdown().await;

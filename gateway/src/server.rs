@@ -83,6 +83,22 @@ impl Server {
         })
     }
 
+    /// Binds the operators' listener, where the configuration has one.
+    ///
+    /// # Errors
+    /// The address is taken or not allowed.
+    pub async fn bind_operations(config: &ServerConfig) -> Result<Option<Self>, ServerError> {
+        let Some(listen) = config.operations else {
+            return Ok(None);
+        };
+        let own = ServerConfig {
+            listen,
+            tls: None,
+            ..config.clone()
+        };
+        Self::bind(&own).await.map(Some)
+    }
+
     /// The address that is really bound.
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().unwrap_or(self.config.listen)

@@ -110,7 +110,7 @@ fn version_of(said: &str) -> String {
 fn a_gate_retrained_on_judgements_is_watched_promoted_and_rolled_back() {
     let mock = Mock::start(&[]);
     let system = start(&mock);
-    let key = system.key("a", &[]);
+    let key = system.key("a", &["--role", "user", "--role", "reviewer"]);
     let shipped = live(&system);
     let said = refused(&system, &["gate", "retrain"]);
     assert!(

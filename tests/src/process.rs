@@ -6,14 +6,19 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+/// Where a program says that it listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) listening: SocketAddr,
+    /// The operators' listener, if it has one.
+    pub(crate) operations: Option<SocketAddr>,
+}
+
 /// Starts a program and waits until it listens.
 ///
 /// # Panics
 /// It does not start, or says something else; `explain` tells what is known of it then.
-pub(crate) fn listening(
-    command: &mut Command,
-    explain: impl Fn() -> String,
-) -> (Child, SocketAddr) {
+pub(crate) fn listening(command: &mut Command, explain: impl Fn() -> String) -> (Child, Bound) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -26,8 +31,12 @@ pub(crate) fn listening(
         .expect("it says a line");
     let said: Value =
         serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line:?}\n{}", explain()));
-    let address = said["listening"].as_str().and_then(|a| a.parse().ok());
-    (child, address.expect("an address"))
+    let address = |name: &str| said[name].as_str().and_then(|a| a.parse().ok());
+    let bound = Bound {
+        listening: address("listening").expect("an address"),
+        operations: address("operations"),
+    };
+    (child, bound)
 }
 
 /// A program that is killed when this is dropped.
@@ -40,8 +49,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let (child, address) = listening(command, String::new);
-        Self { child, address }
+        let (child, bound) = listening(command, String::new);
+        Self {
+            child,
+            address: bound.listening,
+        }
     }
 }
 

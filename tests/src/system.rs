@@ -18,6 +18,7 @@ pub struct System {
     dir: tempfile::TempDir,
     child: Option<Child>,
     address: SocketAddr,
+    operations: Option<SocketAddr>,
     environment: Vec<(String, String)>,
 }
 
@@ -52,6 +53,7 @@ impl System {
             dir,
             child: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            operations: None,
             environment: setup.environment.clone(),
         };
         system.launch();
@@ -71,6 +73,11 @@ impl System {
     /// Where it listens; another port after each start.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where operators ask, if it has a listener of their own.
+    pub fn operations(&self) -> Option<SocketAddr> {
+        self.operations
     }
 
     /// Its process id.
@@ -99,8 +106,9 @@ impl System {
             .current_dir(crate::root())
             .envs(self.environment.iter().cloned())
             .stderr(log);
-        let (child, address) = listening(&mut command, || self.log());
-        self.address = address;
+        let (child, bound) = listening(&mut command, || self.log());
+        self.address = bound.listening;
+        self.operations = bound.operations;
         self.child = Some(child);
     }
 

@@ -113,6 +113,9 @@ impl State {
     }
 
     fn check_budget(&mut self, limits: &Limits, ask: &AdmitAsk, now: Timestamp) -> Option<Reason> {
+        if *ask == AdmitAsk::NOTHING {
+            return None;
+        }
         let refused = self
             .budget
             .check(limits.monthly_budget?, ask.amount(), now)

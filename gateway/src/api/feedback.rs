@@ -13,8 +13,10 @@ use units::RequestId;
 
 use super::context::ANSWER_PREFIX;
 use super::{RequestContext, body, failure, respond};
+use crate::admission::AdmitAsk;
 use crate::app::App;
 use crate::auth::Role;
+use crate::request::NoAnswer;
 
 /// Longest comment in characters. Its text is not kept.
 const LONGEST_COMMENT: usize = 4_096;
@@ -28,7 +30,7 @@ struct Feedback {
     request_id: String,
     /// 0 (useless) to 1 (perfect).
     score: f64,
-    /// Who judged: `user` where it is not said.
+    /// Who judged: `user` where it is not said. The others (`gold`, `judge`, `verifier`) need the role `reviewer`.
     #[serde(default)]
     source: Option<String>,
     /// A short class name.
@@ -46,9 +48,11 @@ struct Feedback {
 pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let context = app.context(&parts.headers);
-    let taken = async {
+    let taken: Result<OutcomeRecord, NoAnswer> = async {
         let principal = app.authenticate(&parts.headers, &context)?;
-        principal.must_be(Role::User)?;
+        if !principal.roles.contains(Role::Reviewer) {
+            principal.must_be(Role::User)?;
+        }
         body::expect_json(&parts.headers)?;
         let bounds = body::Bounds {
             bytes: 64 << 10,
@@ -57,12 +61,23 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
         let raw = body::read(&parts.headers, body, bounds).await?;
         let feedback: Feedback = serde_json::from_slice(&raw).map_err(|why| invalid(None, &why))?;
         let record = feedback.check(&app, &context, &principal.tenant)?;
+        // Money is decided on these scores: what passes for more than a user's opinion comes from who may say it.
+        principal.must_be(match record.source {
+            OutcomeSource::User => Role::User,
+            OutcomeSource::Gold | OutcomeSource::Judge | OutcomeSource::Verifier => Role::Reviewer,
+        })?;
+        // Every judgement is a request like any other, of no tokens and no money.
+        let _running = app
+            .admission
+            .admit(&principal, &AdmitAsk::NOTHING, app.clock.now())
+            .map_err(|refusal| Box::new(app.refusal(&context, &refusal)))?;
         if !app.knows_request(&principal.tenant, record.request).await? {
-            return Err(failure::unknown_request());
+            return Err(failure::unknown_request().into());
         }
         Ok(record)
-    };
-    match taken.await {
+    }
+    .await;
+    match taken {
         Ok(record) => {
             let answer = json!({
                 "object": "feedback",
@@ -79,7 +94,8 @@ pub(super) async fn take(State(app): State<Arc<App>>, request: Request<Body>) ->
                 app.refuse(&context, &failure::not_recorded())
             }
         }
-        Err(error) => app.refuse(&context, &error),
+        Err(NoAnswer::Response(response)) => *response,
+        Err(NoAnswer::Error(error)) => app.refuse(&context, &error),
     }
 }
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Role {
     /// Asks questions: the inference endpoints.
     User,
+    /// Judges answers for the books: gold labels, scores of a judge model or of a verifier.
+    Reviewer,
     /// Publishes experts and workflows.
     Partner,
     /// Reads costs and verdicts.
@@ -21,12 +23,19 @@ pub enum Role {
 
 impl Role {
     /// Every role, in order.
-    pub const ALL: [Self; 4] = [Self::User, Self::Partner, Self::Finance, Self::Admin];
+    pub const ALL: [Self; 5] = [
+        Self::User,
+        Self::Reviewer,
+        Self::Partner,
+        Self::Finance,
+        Self::Admin,
+    ];
 
     /// The name in configuration, claims and stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Reviewer => "reviewer",
             Self::Partner => "partner",
             Self::Finance => "finance",
             Self::Admin => "admin",
@@ -39,6 +48,7 @@ impl Role {
             Self::Partner => 2,
             Self::Finance => 4,
             Self::Admin => 8,
+            Self::Reviewer => 16,
         }
     }
 }
@@ -51,7 +61,7 @@ impl fmt::Display for Role {
 
 /// A name that is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a role: user, partner, finance or admin")]
+#[error("{0:?} is not a role: user, reviewer, partner, finance or admin")]
 pub struct UnknownRole(String);
 
 impl FromStr for Role {
@@ -145,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_set_survives_text_and_json() {
-        for bits in 0..16_u8 {
+        for bits in 0..32_u8 {
             let set = Roles(bits);
             assert_eq!(set.to_string().parse::<Roles>(), Ok(set));
             let json = serde_json::to_string(&set).unwrap();

@@ -53,7 +53,7 @@ struct CreateArgs {
     /// A name for people.
     #[arg(long)]
     name: Option<String>,
-    /// `user`, `partner`, `finance` or `admin`; may be given several times. `user` where none is given.
+    /// `user`, `reviewer`, `partner`, `finance` or `admin`; may be given several times. `user` where none is given.
     #[arg(long = "role")]
     roles: Vec<Role>,
     /// An expert it may use; may be given several times. All of the tenant's where none is given.

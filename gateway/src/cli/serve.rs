@@ -35,7 +35,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let gateway = Gateway::start(config).await?;
     // One line for programs that wait for the port.
-    say(serde_json::json!({"listening": gateway.address()}));
+    let mut bound = serde_json::json!({"listening": gateway.address()});
+    if let Some(address) = gateway.operations() {
+        bound["operations"] = address.to_string().into();
+    }
+    say(bound);
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let app = std::sync::Arc::clone(gateway.app());

@@ -12,6 +12,9 @@ use serde::Deserialize;
 pub struct ServerConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address and port of `/ready` and `/metrics`, plain HTTP; they are then not on the public listener. Absent means
+    /// that both are on `listen`.
+    pub operations: Option<SocketAddr>,
     /// Certificate and key; absent means plain HTTP.
     pub tls: Option<TlsConfig>,
     /// Largest request body in bytes; larger ones get 413.
@@ -37,6 +40,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            operations: None,
             tls: None,
             max_body_bytes: 4 << 20,
             max_connections: 4096,

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use expert_pool::{AttemptError, AttemptReport, ReplicaKind};
-use ledger::{AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord};
+use ledger::{
+    AttemptRecord, CLIENT_GONE, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord,
+};
 use parking_lot::Mutex;
 use router::{Decision, Reason};
 use units::{
@@ -16,9 +18,6 @@ use crate::admission::Permit;
 use crate::api::RequestContext;
 use crate::app::App;
 use crate::auth::Principal;
-
-/// Status that the ledger keeps for a client that went away before its answer was whole.
-pub(super) const CLIENT_GONE: u16 = 499;
 
 /// An admitted request that is not yet recorded.
 #[derive(Debug)]
