@@ -8,6 +8,9 @@ use units::{
     Receipt, RequestId, ScenarioId, TenantId, Timestamp,
 };
 
+/// The status of a request whose client went away before its answer was whole.
+pub const CLIENT_GONE: u16 = 499;
+
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerEvent {

@@ -26,8 +26,8 @@ pub use budget::{BudgetBook, BudgetError, Reservation};
 pub use codec::{CodecError, decode_events, encode_events};
 pub use error::LedgerError;
 pub use event::{
-    AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, OutcomeRecord, OutcomeSource,
-    PoolCounters, Ppm, RequestRecord, ScenarioSource,
+    AttemptRecord, CLIENT_GONE, Candidate, DecisionSummary, Host, LedgerEvent, OutcomeRecord,
+    OutcomeSource, PoolCounters, Ppm, RequestRecord, ScenarioSource,
 };
 pub use latency::{LatencyHistogram, LatencySlot};
 pub use line::{CostLine, LineId, Method, Payer, WindowKey};

@@ -56,7 +56,7 @@ pub struct ScenarioSummary {
     pub scenario: ScenarioId,
     /// Requests.
     pub requests: u64,
-    /// Requests answered with a status of 400 or more.
+    /// Requests answered with a status of 400 or more. A client that left before its answer was whole is none of them.
     pub errors: u64,
     /// Tries, of all purposes.
     pub attempts: u64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use ledger::{AttemptRecord, LatencySlot, Month};
+use ledger::{AttemptRecord, CLIENT_GONE, LatencySlot, Month};
 use sqlx::SqliteConnection;
 use units::{AttemptStatus, Bucket, Nanos, Timestamp, Tokens};
 
@@ -38,7 +38,7 @@ impl Rollups {
     pub(super) fn request(&mut self, row: &RequestRow) {
         let bucket = bucket(row.started);
         let cell = [bucket, row.tenant, row.scenario, row.expert, 0];
-        let error = i64::from(row.status >= 400);
+        let error = i64::from(row.status >= 400 && row.status != i64::from(CLIENT_GONE));
         add(
             &mut self.requests,
             cell,

@@ -1,6 +1,6 @@
 //! What the pages read.
 
-use ledger::{IdlePolicy, LedgerEvent, Month, OutcomeSource, Ppm};
+use ledger::{CLIENT_GONE, IdlePolicy, LedgerEvent, Month, OutcomeSource, Ppm};
 use ledger_store::*;
 use units::{Pico, TenantId};
 
@@ -14,6 +14,10 @@ async fn scenarios_are_summed_by_tenant() {
     failed.http_status = 503;
     failed.answered_by = None;
     events.push(LedgerEvent::Request(failed));
+    let mut left = request(72, 41);
+    left.http_status = CLIENT_GONE;
+    left.answered_by = None;
+    events.push(LedgerEvent::Request(left));
     events.push(counters("w0", 60, 300_000_000, 0));
     store.apply(batch(1, events)).await.unwrap();
     store.settle(at(60)).await.unwrap();
@@ -25,13 +29,13 @@ async fn scenarios_are_summed_by_tenant() {
         (row.tenant.as_str(), row.scenario.as_str()),
         ("aurora-bank", "bank-intents")
     );
-    assert_eq!((row.requests, row.errors, row.attempts), (11, 1, 10));
+    assert_eq!((row.requests, row.errors, row.attempts), (12, 1, 10));
     assert_eq!(row.experts[0].expert, Some(expert(0)));
     assert_eq!(
         row.experts[1],
         ExpertCount {
             expert: None,
-            requests: 1
+            requests: 2
         }
     );
     let p50 = row.p50.unwrap().get();
