@@ -22,6 +22,11 @@ use units::ExpertId;
 use crate::chart::{Axis, Chart, Series};
 use crate::watch::Bar;
 
+/// The set that a gateway exports.
+const LEDGER: &str = "ledger";
+/// Where a checkout keeps the gate that it ships.
+const SHIPPED_GATE: &str = "deploy/gate";
+
 /// Arguments of `moegate-train gate`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
@@ -49,8 +54,8 @@ enum Command {
 /// Arguments of `moegate-train gate fit`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct FitArgs {
-    /// `demo`, the shipped gate, or the name of a public set: routellm-mmlu, routellm-gsm8k, medagents-routing,
-    /// llmrouter-9open, financemath-routing.
+    /// `demo`, the shipped gate; `ledger`, what a gateway has exported; or the name of a public set: routellm-mmlu,
+    /// routellm-gsm8k, medagents-routing, llmrouter-9open, financemath-routing.
     #[arg(long, default_value = "demo")]
     pub set: String,
     /// The folder of data sets, one folder each; for a public set, its own folder.
@@ -66,6 +71,9 @@ pub struct FitArgs {
     /// More labelled prompts, as JSON lines. Only for `demo`.
     #[arg(long, default_value = shipped::SUPPLEMENT)]
     pub supplement: PathBuf,
+    /// The gate to start from. Only for `ledger`.
+    #[arg(long, default_value = SHIPPED_GATE)]
+    pub gate: PathBuf,
     /// The folder to write `gate.json`, `gate.safetensors` and `report.json` into.
     #[arg(long)]
     pub out: PathBuf,
@@ -83,9 +91,12 @@ pub struct FitArgs {
 /// Arguments of `moegate-train gate bench`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct BenchArgs {
-    /// Name of the public set.
+    /// Name of the public set, or `ledger`, what a gateway has exported.
     #[arg(long)]
-    pub set: SetName,
+    pub set: String,
+    /// The gate to start from. Only for `ledger`.
+    #[arg(long, default_value = SHIPPED_GATE)]
+    pub gate: PathBuf,
     /// Its folder: rows with split train are fitted to, rows with split dev are tuned on.
     #[arg(long)]
     pub train: PathBuf,
@@ -134,7 +145,15 @@ pub struct JoinArgs {
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Fit(args) if args.set == "demo" => fit_shipped(args),
+        Command::Fit(args) if args.set == LEDGER => ledger::run(&ledger::RetrainArgs {
+            gate: args.gate.clone(),
+            data: args.data.clone(),
+            out: args.out.clone(),
+            seed: args.seed,
+            version: args.version.clone(),
+        }),
         Command::Fit(args) => fit_set(args),
+        Command::Bench(args) if args.set == LEDGER => bench_ledger(args),
         Command::Bench(args) => run_bench(args),
         Command::Join(args) => run_join(args),
         Command::Retrain(args) => ledger::run(args),
@@ -193,13 +212,35 @@ fn fit_set(args: &FitArgs) -> Result<()> {
     print(&serde_json::to_string(&report)?)
 }
 
+fn bench_ledger(args: &BenchArgs) -> Result<()> {
+    let task = |seed| ledger::bench::Task {
+        gate: &args.gate,
+        train: &args.train,
+        test: args.test.as_deref(),
+        seed,
+    };
+    let seeds = args.seed..args.seed.saturating_add(args.seeds);
+    let reports = seeds.map(|seed| ledger::bench::run(&task(seed)));
+    let reports = reports.collect::<Result<Vec<_>>>()?;
+    let first = reports.first().context("--seeds must be at least 1")?;
+    for line in first.lines() {
+        crate::say(&line);
+    }
+    write(
+        &args.report,
+        &format!("{}\n", serde_json::to_string_pretty(&reports)?),
+    )?;
+    print(&serde_json::to_string(first)?)
+}
+
 fn run_bench(args: &BenchArgs) -> Result<()> {
     if args.seeds == 0 {
         bail!("--seeds must be at least 1");
     }
-    let learned = sets::read(args.set, &args.train)?;
+    let set: SetName = args.set.parse().map_err(anyhow::Error::msg)?;
+    let learned = sets::read(set, &args.train)?;
     let report = match &args.test {
-        Some(test) => sets::align(&learned, &sets::read_for_report(args.set, test)?)?,
+        Some(test) => sets::align(&learned, &sets::read_for_report(set, test)?)?,
         None => learned.with_rows(learned.fold(Fold::Tune).cloned().collect()),
     };
     let task = Task {
@@ -280,3 +321,6 @@ fn chart(set: &str, scores: &[Score]) -> Option<Chart> {
         series,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! `moegate-train gate retrain`: a candidate from a gateway's own outcomes, away from the gateway. The set holds features and
 //! no texts, and of each request only the outcome of the expert that answered.
 
+pub(super) mod bench;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use gate_learn::folder;
 use gate_learn::ledger_set::{self, LedgerRow};
+use gate_learn::metrics;
 use gate_learn::off_policy::Interval;
 use gate_learn::resample;
 use gate_learn::retrain::{Lesson, Options, retrain};
@@ -40,16 +43,8 @@ pub(super) struct RetrainArgs {
 pub(super) fn run(args: &RetrainArgs) -> Result<()> {
     let (live, _) = Package::read(&args.gate)?;
     let rows = ledger_set::read(&args.data)?;
-    let (mut taught, mut held) = (Vec::new(), Vec::new());
-    for (row, captured) in &rows {
-        let lesson = lesson(row, captured).with_context(|| format!("request {}", row.request))?;
-        let side = if row.split == "train" {
-            &mut taught
-        } else {
-            &mut held
-        };
-        side.push(lesson);
-    }
+    let (taught, held) = rows.iter().partition(|(row, _)| is_taught(row));
+    let (taught, held) = (lessons(taught)?, lessons(held)?);
     let options = Options {
         seed: args.seed,
         version: args.version.clone(),
@@ -73,9 +68,6 @@ pub(super) fn run(args: &RetrainArgs) -> Result<()> {
         ));
     }
     folder::write(&made.package, &[], &args.out)?;
-    let mean = |of: &[f64]| {
-        of.iter().sum::<f64>() / f64::from(u32::try_from(of.len().max(1)).unwrap_or(1))
-    };
     let line = json!({
         "set": "ledger", "seed": args.seed, "train": taught.len(), "dev": held.len(),
         "log_loss_before": mean(&before), "log_loss": mean(&after), "gain": gain,
@@ -83,6 +75,24 @@ pub(super) fn run(args: &RetrainArgs) -> Result<()> {
     });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
+}
+
+/// A row of the set.
+type Known = (LedgerRow, Captured);
+
+fn is_taught(row: &LedgerRow) -> bool {
+    row.split == "train"
+}
+
+fn lessons(rows: Vec<&Known>) -> Result<Vec<Lesson>> {
+    let one = |(row, captured): &Known| {
+        lesson(row, captured).with_context(|| format!("request {}", row.request))
+    };
+    rows.into_iter().map(one).collect()
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / metrics::count(of.len().max(1))
 }
 
 fn lesson(row: &LedgerRow, captured: &Captured) -> Result<Lesson> {
@@ -104,22 +114,41 @@ fn lesson(row: &LedgerRow, captured: &Captured) -> Result<Lesson> {
 /// Log loss of each outcome by a package; experts it does not know count as even.
 fn losses(package: &Package, lessons: &[Lesson]) -> Result<Vec<f64>> {
     let gate = Gate::from_package(package)?;
+    let mut scratch = Scratch::new();
+    let one = |lesson: &Lesson| {
+        let said = qualities(
+            &gate,
+            lesson,
+            std::slice::from_ref(&lesson.expert),
+            &mut scratch,
+        )?;
+        Ok(log_loss(said.first().copied().unwrap_or(0.5), lesson))
+    };
+    lessons.iter().map(one).collect()
+}
+
+fn log_loss(quality: f32, lesson: &Lesson) -> f64 {
+    let p = f64::from(quality).clamp(1e-4, 1.0 - 1e-4);
+    let label = f64::from(lesson.quality);
+    -label * p.ln() - (1.0 - label) * (1.0 - p).ln()
+}
+
+/// The quality that a gate predicts of each of these experts on a request.
+fn qualities(
+    gate: &Gate,
+    lesson: &Lesson,
+    experts: &[ExpertId],
+    scratch: &mut Scratch,
+) -> Result<Vec<f32>> {
     let tenant = TenantId::new("trainer")?;
     let unassigned = ScenarioId::unassigned();
-    let mut scratch = Scratch::new();
-    let mut losses = Vec::with_capacity(lessons.len());
-    for lesson in lessons {
-        let view = RequestView {
-            scenario: Some(&lesson.scenario).filter(|id| **id != unassigned),
-            ..RequestView::of_turns(&tenant, &[])
-        };
-        let reading = gate
-            .recall(&lesson.features, &view, &mut scratch)
-            .context("the set was captured with smaller tables than the gate's")?;
-        let quality = reading.predict(&Candidate::new(&lesson.expert, "")).quality;
-        let p = f64::from(quality).clamp(1e-4, 1.0 - 1e-4);
-        let label = f64::from(lesson.quality);
-        losses.push(-label * p.ln() - (1.0 - label) * (1.0 - p).ln());
-    }
-    Ok(losses)
+    let view = RequestView {
+        scenario: Some(&lesson.scenario).filter(|id| **id != unassigned),
+        ..RequestView::of_turns(&tenant, &[])
+    };
+    let reading = gate
+        .recall(&lesson.features, &view, scratch)
+        .context("the set was captured with smaller tables than the gate's")?;
+    let predict = |expert| reading.predict(&Candidate::new(expert, "")).quality;
+    Ok(experts.iter().map(predict).collect())
 }
