@@ -31,7 +31,11 @@ pub fn of_gate(gate: &Gate, table: &OutcomeTable, rows: &[&Row]) -> Predictions 
             role: Role::User,
             text: &row.text,
         }];
-        let reading = gate.read(&RequestView::of_turns(&tenant, &turns), &mut scratch);
+        let view = RequestView {
+            scenario: table.declared(row),
+            ..RequestView::of_turns(&tenant, &turns)
+        };
+        let reading = gate.read(&view, &mut scratch);
         let (mut quality, mut costs) = (Vec::new(), Vec::new());
         for expert in &table.experts {
             let predicted = reading.predict(&Candidate::new(&expert.id, &expert.domain));

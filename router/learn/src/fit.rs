@@ -161,7 +161,11 @@ impl Round {
                 role: Role::User,
                 text: &row.text,
             }];
-            let reading = gate.read(&RequestView::of_turns(&tenant, &turns), &mut scratch);
+            let view = RequestView {
+                scenario: table.declared(row),
+                ..RequestView::of_turns(&tenant, &turns)
+            };
+            let reading = gate.read(&view, &mut scratch);
             let name = reading.domain().name;
             unseen.domain = table.domains.iter().position(|d| **d == *name).unwrap_or(0);
             unseen.lookup = (0..table.experts.len())

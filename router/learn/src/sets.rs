@@ -89,6 +89,7 @@ fn load(set: SetName, folder: &Path, purpose: Use) -> Result<OutcomeTable, Learn
         SetName::FinancemathRouting => financemath::load(&files)?,
     };
     set.as_str().clone_into(&mut table.name);
+    table.declare_slices();
     if table.rows.is_empty() {
         return Err(LearnError::unfit(set.as_str(), "no row with an outcome"));
     }
@@ -154,8 +155,10 @@ pub fn align(learned: &OutcomeTable, report: &OutcomeTable) -> Result<OutcomeTab
             .collect(),
         ..row.clone()
     });
-    Ok(OutcomeTable {
+    let mut aligned = OutcomeTable {
         sources: report.sources.clone(),
         ..learned.with_rows(rows.collect())
-    })
+    };
+    aligned.declare_slices();
+    Ok(aligned)
 }

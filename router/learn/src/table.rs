@@ -204,6 +204,32 @@ impl OutcomeTable {
         })
     }
 
+    /// Makes a scenario of every slice, and says of every row that it was declared: whoever asks within a task knows
+    /// which, as a client does that names its scenario. The lookup that a gate is held against is told the same.
+    pub fn declare_slices(&mut self) {
+        let mut scenarios = vec![ScenarioId::unassigned()];
+        let mut place = |name: &String| {
+            let id = scenario_of(name)?;
+            let known = scenarios.iter().position(|known| *known == id);
+            Some(known.unwrap_or_else(|| {
+                scenarios.push(id);
+                scenarios.len() - 1
+            }))
+        };
+        let places: Vec<Option<usize>> = self.domains.iter().map(&mut place).collect();
+        for row in &mut self.rows {
+            row.scenario = row.domain.and_then(|at| places.get(at).copied().flatten());
+        }
+        self.scenarios = scenarios;
+    }
+
+    /// The scenario that a row is declared to be of.
+    pub fn declared(&self, row: &Row) -> Option<&ScenarioId> {
+        let unassigned = ScenarioId::unassigned();
+        let scenario = self.scenarios.get(row.scenario?)?;
+        (*scenario != unassigned).then_some(scenario)
+    }
+
     /// Sets what every call cost by today's prices, where tokens or a price by request say it.
     pub fn charge(&mut self) {
         let prices: Vec<Price> = self.experts.iter().map(|expert| expert.price).collect();
@@ -238,6 +264,16 @@ pub fn cost(price: &Price, input: Tokens, output: Tokens) -> Pico {
             .saturating_add(part(price.per_input_token, input))
             .saturating_add(part(price.per_output_token, output)),
     )
+}
+
+/// A slice's name as the id of a scenario.
+fn scenario_of(slice: &str) -> Option<ScenarioId> {
+    let letter = |letter: char| match letter.to_ascii_lowercase() {
+        plain @ ('a'..='z' | '0'..='9' | '-') => plain,
+        _ => '-',
+    };
+    let id: String = slice.chars().map(letter).collect();
+    ScenarioId::new(id.trim_matches('-')).ok()
 }
 
 /// The group of a text: the same for texts that share the first 200 letters and digits, so that a question and its

@@ -55,7 +55,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     placed
 }
 
-/// Reads what [`write`] wrote; `None` where there is no file. A file that is not whole is an error that names it.
+/// Reads what [`write()`] wrote; `None` where there is no file. A file that is not whole is an error that names it.
 pub fn read<N: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, N)>> {
     let name = path.display();
     let bytes = match std::fs::read(path) {
