@@ -7,6 +7,7 @@
 //! money: [`scenario`] is what a month earns, [`forecast`] how sure that is, [`confidence`] and [`prediction_powered`] how
 //! sure quality is, [`readiness`] whether the data can carry it, and [`verdict`] what follows from all of it.
 
+pub mod case;
 pub mod confidence;
 pub mod curve;
 mod draws;

@@ -287,6 +287,21 @@ fn a_refusal_takes_nothing_anywhere() {
 }
 
 #[test]
+fn who_asks_for_nothing_needs_no_budget_and_counts_as_a_request() {
+    let admission = of_tenant(Limits {
+        monthly_budget: Some(Pico::ZERO),
+        ..requests(1)
+    });
+    let who = principal("a", "k", None);
+    drop(admission.admit(&who, &AdmitAsk::NOTHING, at(0)).unwrap());
+    let told = reason(admission.admit(&who, &AdmitAsk::NOTHING, at(0)));
+    assert!(
+        matches!(told, Reason::Requests { limit: 1, .. }),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn the_gravest_reason_is_told() {
     let admission = of_tenant(Limits {
         monthly_budget: Some(Pico::ZERO),
@@ -294,7 +309,7 @@ fn the_gravest_reason_is_told() {
     });
     let who = principal("a", "k", Some(requests(1)));
     assert_eq!(
-        reason(admission.admit(&who, &ask(0, 0), at(0))),
+        reason(admission.admit(&who, &ask(1, 0), at(0))),
         Reason::BudgetExhausted
     );
     let admission = of_tenant(Limits {

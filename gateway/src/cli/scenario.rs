@@ -1,8 +1,11 @@
 //! `moegate scenario report`: cost, latency and quality of each scenario, from the rollups.
 
+mod examples;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use economics::verdict::Policy;
 use ledger_store::{Reports, ScenarioSummary, Span};
 use serde_json::json;
 use units::{Bucket, Clock, Nanos, Pico, ScenarioId, TenantId, Timestamp};
@@ -36,14 +39,20 @@ struct ReportArgs {
     /// How many days back.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
     days: u16,
+    /// Judge the shipped examples instead, whose answers are known. Needs no configuration.
+    #[arg(long, conflicts_with_all = ["tenant", "scenario"])]
+    examples: bool,
     /// `table` or `json`.
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     format: String,
 }
 
 pub(super) fn run(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
     let ScenarioCommand::Report(report) = &args.command;
+    if report.examples {
+        return judge_examples(report);
+    }
+    let config = args.config.load()?;
     let mut rows = runtime(Some(1))?.block_on(async {
         let store = open_store(&config).await?;
         let span = last_days(SystemClock::new().now(), report.days);
@@ -64,6 +73,18 @@ pub(super) fn run(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
         say(serde_json::to_string_pretty(&json!({"scenarios": rows}))?);
     } else {
         say(shown(&rows));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn judge_examples(report: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let policy = Policy::default();
+    let judged = examples::all(&policy)?;
+    if report.format == "json" {
+        let report = examples::as_json(&judged, &policy);
+        say(serde_json::to_string_pretty(&report)?);
+    } else {
+        say(examples::shown(&judged));
     }
     Ok(ExitCode::SUCCESS)
 }
