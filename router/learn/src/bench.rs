@@ -56,8 +56,14 @@ pub struct Seeded {
     pub accuracy: f64,
     /// Average performance gap recovered.
     pub apgr: Option<f64>,
+    /// Share of strong calls, in percent, that recovers half of the gap.
+    pub cpt50: Option<f64>,
+    /// The same for four fifths of the gap.
+    pub cpt80: Option<f64>,
     /// Share of the best single expert's cost saved at equal accuracy.
     pub saving: Option<f64>,
+    /// The same where the value of an answer is chosen on the rows reported on.
+    pub saving_in_hindsight: Option<f64>,
     /// Quality there.
     pub equal_accuracy: Option<f64>,
     /// Calibration error.
@@ -150,7 +156,10 @@ fn seeded(seed: u64, score: &Score) -> Seeded {
         seed,
         accuracy: value(score.accuracy).unwrap_or(0.0),
         apgr: value(score.apgr),
+        cpt50: value(score.cpt50),
+        cpt80: value(score.cpt80),
         saving: value(score.equal_saving),
+        saving_in_hindsight: score.equal_saving_in_hindsight,
         equal_accuracy: value(score.equal_accuracy),
         ece: value(score.ece),
     }

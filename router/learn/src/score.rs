@@ -5,7 +5,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::choose::{Choice, Value, choose, served, values};
+use crate::bench::EPSILON;
+use crate::choose::{Choice, Value, cheapest, choose, served, values};
 use crate::evaluate::Predictions;
 use crate::metrics::hull::{aiq, hull};
 use crate::metrics::ranking::{Pair, apgr, cpt, weighted_curve};
@@ -24,6 +25,17 @@ pub struct Interval {
     pub low: f64,
     /// 2.5 % of the resamples lie above.
     pub high: f64,
+}
+
+impl Interval {
+    /// A figure that has no interval.
+    pub const fn exactly(value: f64) -> Self {
+        Self {
+            value,
+            low: value,
+            high: value,
+        }
+    }
 }
 
 /// What a router is worth on some rows.
@@ -49,6 +61,8 @@ pub struct Score {
     pub equal_cost_per_1k: Option<Interval>,
     /// Share of the best single expert's cost that is saved there.
     pub equal_saving: Option<Interval>,
+    /// The same where the value of an answer is chosen on these very rows: an upper end.
+    pub equal_saving_in_hindsight: Option<f64>,
     /// Calibration error of the quality of every expert.
     pub ece: Option<Interval>,
     /// Mean quality of the lookup less its own, money no object; below 0 it beats the lookup.
@@ -169,6 +183,7 @@ impl Field<'_> {
             equal_accuracy,
             equal_cost_per_1k,
             equal_saving,
+            equal_saving_in_hindsight: self.saving_in_hindsight(subject.predicted),
             ece,
             regret_to_lookup,
             regret_to_oracle,
@@ -228,12 +243,20 @@ impl Field<'_> {
             equal_accuracy: None,
             equal_cost_per_1k: None,
             equal_saving: None,
+            equal_saving_in_hindsight: None,
             ece: None,
             regret_to_lookup: found[10],
             regret_to_oracle: found[11],
             entropy: Some(1.0),
             curve: vec![(per_1k(cost), quality)],
         }
+    }
+
+    fn saving_in_hindsight(&self, predicted: &Predictions) -> Option<f64> {
+        let (single, _) = served(&self.single);
+        let value = cheapest(self.rows, predicted, &self.single, EPSILON);
+        let (cost, _) = served(&choose(self.rows, predicted, value));
+        (single > 0.0).then(|| 1.0 - cost / single)
     }
 
     fn pairs(&self, predicted: &Predictions) -> Vec<Pair> {

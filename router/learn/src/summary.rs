@@ -109,7 +109,7 @@ pub fn lines(report: &Report) -> Vec<String> {
 
 type Column = (&'static str, fn(&Score) -> Option<Interval>);
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     ("accuracy, money no object", |score| score.accuracy),
     ("  cost of 1,000 then", |score| score.cost_per_1k),
     ("APGR", |score| score.apgr),
@@ -123,6 +123,9 @@ const COLUMNS: [Column; 12] = [
     ("  cost of 1,000 there", |score| score.equal_cost_per_1k),
     ("  saved of the best single's cost", |score| {
         score.equal_saving
+    }),
+    ("  saved where the value is chosen on these rows", |score| {
+        score.equal_saving_in_hindsight.map(Interval::exactly)
     }),
     ("ECE", |score| score.ece),
     ("regret to the lookup that is told the slice", |score| {
@@ -145,6 +148,7 @@ pub fn figures(report: &Report) -> serde_json::Value {
             "equal_accuracy": value(score.equal_accuracy),
             "equal_cost_per_1k": value(score.equal_cost_per_1k),
             "equal_saving": value(score.equal_saving),
+            "equal_saving_in_hindsight": score.equal_saving_in_hindsight,
             "ece": value(score.ece),
             "regret_to_lookup": value(score.regret_to_lookup),
             "regret_to_oracle": value(score.regret_to_oracle),

@@ -16,6 +16,8 @@ const SHARES: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 const LEARNED: [f32; 8] = [0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0];
 /// Factors of the domains' logits that are tried.
 const SHARPNESS: [f32; 7] = [0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0];
+/// Factor of the least log loss up to which a mix counts as likely as the likeliest.
+const AS_LIKELY: f32 = 1.003;
 /// Labels that the whole counts as, in the calibration of a domain.
 const WHOLE: f32 = 50.0;
 
@@ -51,14 +53,15 @@ fn softmax_loss(logits: &[f32], label: usize) -> f32 {
     sum.ln() + top - logits.get(label).copied().unwrap_or(0.0)
 }
 
-/// Chooses share and weight of the quality by the log loss after calibration; returns the calibration.
+/// Chooses share and weight of the quality: of the mixes that are as likely, by the log loss after calibration, the one
+/// whose best expert answers best. Returns the calibration.
 pub(crate) fn quality(
     mix: &mut Mix,
     rounds: &[Round],
     table: &OutcomeTable,
     wide: bool,
 ) -> Calibration {
-    let mut best = (f32::INFINITY, Vec::new());
+    let mut tries = Vec::new();
     for share in SHARES.into_iter().filter(|share| wide || *share == 0.0) {
         for learned in LEARNED {
             let tried = Mix {
@@ -68,13 +71,15 @@ pub(crate) fn quality(
             };
             let points = points(&tried, rounds, table);
             let loss = mean_loss(&points, fit(&points, None));
-            if loss < best.0 {
-                best = (loss, points);
-                (mix.quality, mix.learned) = (share, learned);
-            }
+            tries.push((loss, chosen_quality(&tried, rounds, table), share, learned));
         }
     }
-    let points = best.1;
+    let least = tries.iter().map(|one| one.0).fold(f32::INFINITY, f32::min);
+    let likely = tries.iter().filter(|one| one.0 <= least * AS_LIKELY);
+    if let Some((.., share, learned)) = likely.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        (mix.quality, mix.learned) = (*share, *learned);
+    }
+    let points = points(mix, rounds, table);
     let global = fit(&points, None);
     let own = table.domains.iter().enumerate().map(|(at, name)| {
         let own: Vec<Point> = points.iter().filter(|p| p.domain == at).copied().collect();
@@ -97,6 +102,25 @@ fn raw(mix: &Mix, unseen: &Unseen, expert: usize, samples: f32) -> f32 {
     let learned = mix.learned * samples / (samples + STRENGTH);
     (1.0 - learned) * (prior / (1.0 - prior)).ln()
         + learned * mixed(&unseen.said.quality, mix.quality, expert)
+}
+
+/// Mean quality of the answers of the expert that looks best on each row.
+fn chosen_quality(mix: &Mix, rounds: &[Round], table: &OutcomeTable) -> f64 {
+    let samples = samples(table);
+    let (mut sum, mut rows) = (0.0_f64, 0_usize);
+    for unseen in all(rounds) {
+        let Some(row) = table.rows.get(unseen.row) else {
+            continue;
+        };
+        let seen = samples.iter().enumerate().filter_map(|(expert, samples)| {
+            Some((raw(mix, unseen, expert, *samples), row.evidence(expert)?))
+        });
+        if let Some((_, quality)) = seen.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            sum += f64::from(quality);
+            rows += 1;
+        }
+    }
+    sum / crate::metrics::count(rows.max(1))
 }
 
 /// Rows behind each expert.

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use expert_card::{Choice, DataSource, LABEL_SEPARATOR, Label, NO_LABEL};
 use sha2::{Digest, Sha256};
 
+mod variants;
+
 use crate::answers::Answers;
 use crate::recipe::{Source, Split, TaskRecipe, Unlabelled};
 use crate::table::{Cell, Table};
@@ -68,6 +70,9 @@ pub fn read(
         data.sources
             .push(source(&unlabelled.name, licence, &table, rows));
     }
+    let known: Vec<&str> = data.train.iter().map(|row| row.text.as_str()).collect();
+    let variants = variants::of(&known, task.variants);
+    data.unlabelled.extend(variants);
     for (at, label) in answers.labels.iter().enumerate() {
         let seen = data.train.iter().any(|row| row.labels.contains(&at));
         ensure!(

@@ -100,6 +100,10 @@ pub struct TaskRecipe {
     /// Texts without labels.
     #[serde(default)]
     pub unlabelled: Vec<Unlabelled>,
+    /// Variants of each text to learn from, about which only teachers speak: words left out, swapped, or replaced by
+    /// words of other texts (after Jiao et al. 2020, who found such texts to be most of what a small student lacks).
+    #[serde(default)]
+    pub variants: usize,
     /// Who teaches it.
     #[serde(default, rename = "teacher")]
     pub teachers: Vec<Teacher>,

@@ -106,7 +106,8 @@ impl Course<'_> {
         crate::say(&format!("{}: making the teacher: {kind}", recipe.id));
         let said = match teacher {
             Teacher::Network { seed, epochs, .. } => {
-                network::teach(self, task, *seed, *epochs, &path)?
+                let folder = self.network(task, teacher)?;
+                network::teach(self, task, (*seed, *epochs), &folder, &path)?
             }
             Teacher::Linear {
                 seed, folds, cost, ..
@@ -141,7 +142,7 @@ impl Course<'_> {
         let Some(teacher) = recipe.teachers.iter().find(network) else {
             return Ok(None);
         };
-        Ok(Some(network::folder(&self.path(task, teacher)?)))
+        self.network(task, teacher).map(Some)
     }
 
     fn task(&self, task: usize) -> Result<(&TaskRecipe, &Lesson)> {
@@ -152,6 +153,28 @@ impl Course<'_> {
 
     /// Where a teacher's file is.
     fn path(&self, task: usize, teacher: &Teacher) -> Result<PathBuf> {
+        let network = self.network_key(task, teacher)?;
+        let (recipe, _) = self.task(task)?;
+        // A network is the same whatever it speaks about.
+        let key = if recipe.variants == 0 {
+            network
+        } else {
+            digest(&serde_json::json!({ "teacher": network, "variants": recipe.variants }))
+        };
+        let name = format!("{}-{}-{key}.safetensors", recipe.id, teacher.kind());
+        Ok(self.work.join("teachers").join(name))
+    }
+
+    /// The folder of the network that a teacher is, made or not.
+    fn network(&self, task: usize, teacher: &Teacher) -> Result<PathBuf> {
+        let (recipe, _) = self.task(task)?;
+        let key = self.network_key(task, teacher)?;
+        let name = format!("{}-{}-{key}", recipe.id, teacher.kind());
+        Ok(self.work.join("teachers").join(name))
+    }
+
+    /// A key of all that a teacher is made from.
+    fn network_key(&self, task: usize, teacher: &Teacher) -> Result<String> {
         let (recipe, lesson) = self.task(task)?;
         let network = matches!(teacher, Teacher::Network { .. }).then_some(&self.recipe.teacher);
         // How much a teacher counts is no part of what it says.
@@ -170,9 +193,7 @@ impl Course<'_> {
             "choice": recipe.choice, "source": recipe.source, "labels": labels,
             "data": lesson.data.sources,
         });
-        let key = digest(&all);
-        let name = format!("{}-{}-{key}.safetensors", recipe.id, teacher.kind());
-        Ok(self.work.join("teachers").join(name))
+        Ok(digest(&all))
     }
 }
 

@@ -54,6 +54,7 @@ fn task(source: Source, choice: Choice) -> TaskRecipe {
         source,
         extra: Vec::new(),
         unlabelled: Vec::new(),
+        variants: 0,
         teachers: Vec::new(),
     }
 }

@@ -55,11 +55,7 @@ fn broken_recipes_name_file_and_key() {
         ("clip = 1.0", "clip = 0.0", "training.clip"),
         ("dropout = 0.1", "dropout = 1.0", "training.dropout"),
         ("layers = [0, 2, 5]", "layers = []", "student.layers"),
-        (
-            "hidden = 0.0",
-            "hidden = 0.0\nlayers = [1]",
-            "distillation.layers",
-        ),
+        ("layers = [1, 3, 5]", "layers = [1]", "distillation.layers"),
         (
             "soft = 1.0\nhard = 0.5",
             "soft = 0.0\nhard = 0.0",

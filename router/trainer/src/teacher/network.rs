@@ -1,17 +1,19 @@
 //! A teacher that is the whole base model, fitted to one task.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use expert_card::StoredType;
 use models::{ClassifierExpert, Mode, TokenBatch};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Tensor};
 use units::ExpertId;
 
 use super::said::{self, Said, logarithms};
 use super::{Course, Facts, digest};
+use crate::base::Base;
 use crate::calibrate::Calibration;
 use crate::checkpoint::Checkpoints;
 use crate::evaluate;
@@ -19,80 +21,49 @@ use crate::example::{self, Examples};
 use crate::export::{self, Draft, Network};
 use crate::recipe::{Recipe, StudentRecipe, Teacher, TrainingRecipe};
 use crate::student::{Cut, Student};
-use crate::train::{self, Fit};
+use crate::train::{self, Epoch, Fit};
 
 /// How often a fit that takes minutes is kept.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// The folder of the network that a teacher's file is of.
-pub(super) fn folder(path: &Path) -> PathBuf {
-    path.with_extension("")
+/// What a network was fitted like, kept in its folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Made {
+    epochs: Vec<Epoch>,
+    seconds: u64,
 }
 
-/// Fits the network, writes it as an expert's folder beside `path`, measures that on dev and says what it thinks.
+/// Says what the network thinks, which is the one in `folder`, or is fitted now and written there as an expert's folder,
+/// measured on dev. What it says goes to `path`.
 pub(super) fn teach(
     course: &Course<'_>,
     task: usize,
-    seed: u64,
-    epochs: Option<usize>,
+    (seed, epochs): (u64, Option<usize>),
+    folder: &Path,
     path: &Path,
 ) -> Result<Said> {
-    let started = Instant::now();
     let (task_recipe, lesson) = course.task(task)?;
     let wanted = course.recipe.teacher.as_ref().context("no [teacher]")?;
     let mut training = wanted.training.clone();
     training.epochs = epochs.unwrap_or(training.epochs);
-    tch::manual_seed(i64::try_from(seed)?);
-    let layers: Vec<i64> = (0..course.base.config.num_hidden_layers).collect();
-    let kept: Vec<u32> = (0..u32::try_from(course.base.config.vocab_size)?).collect();
-    let labels = lesson.answers.labels.len();
-    let cut = Cut {
-        layers: &layers,
-        inner: None,
-        kept: &kept,
-        tasks: &[(task_recipe.id.as_str(), i64::try_from(labels)?)],
-    };
-    let mut student = Student::cut(course.base, cut)?;
     let (context, tokenizer) = (wanted.context_tokens, &course.base.tokenizer);
     let learned = training.cut_tokens.min(context);
-    let examples = [Examples {
+    let examples = Examples {
         choice: task_recipe.choice,
-        labels,
+        labels: lesson.answers.labels.len(),
         repeat: task_recipe.repeat,
         train: example::of_rows(tokenizer, &lesson.data.train, learned)?,
         dev: example::of_rows(tokenizer, &lesson.data.dev, context)?,
-    }];
-    let fit = Fit {
-        tasks: &examples,
-        recipe: &training,
-        distillation: None,
-        seed,
     };
-    let parent = path.parent().context("a teacher's file has a folder")?;
-    std::fs::create_dir_all(parent).with_context(|| format!("{}", parent.display()))?;
-    let key = digest(&Value::String(path.display().to_string()));
-    let mut checkpoints = Checkpoints::new(path.with_extension("checkpoint"), key, KEEP_EVERY);
-    let epochs = fit.run(&mut student, Some(&mut checkpoints))?;
-    let [examples] = examples;
+    let examples = if folder.join(export::REPORT_FILE).exists() {
+        examples
+    } else {
+        fit(course, task, (seed, &training), examples, folder)?
+    };
+    // From the folder also where it was fitted just now: what it says is what the stored weights say.
+    let (student, made) = load(course, task, folder)?;
     let logits = train::logits(&student, 0, &examples.dev)?;
     let calibration = Calibration::of(task_recipe, &lesson.answers, &logits, &lesson.data.dev)?;
-    let recipe = own_recipe(course.recipe, task, &layers, context, (seed, &training))?;
-    let draft = Draft::new(&folder(path))?;
-    let network = Network {
-        student: &student,
-        tokenizer_json: &full_tokenizer(&course.base.tokenizer_json)?,
-        stored: StoredType::F16,
-        base: course.base,
-    };
-    let known = [(lesson, calibration)];
-    let mut card = export::write(draft.folder(), &network, &recipe, seed, &known, Vec::new())?;
-    let expert = ClassifierExpert::load(draft.folder(), Device::Cpu)?;
-    for card_task in &mut card.tasks {
-        let outcomes = evaluate::classify(&expert, &task_recipe.id, &lesson.data.dev)?;
-        card_task.quality = Some(evaluate::quality(card_task, &outcomes, "dev"));
-    }
-    card.write(draft.folder())?;
-    draft.finish()?;
     let temperature = calibration.temperature;
     let seen = |examples: &[example::Example]| -> Result<(Vec<_>, Vec<_>)> {
         let shown = shown(&student, examples)?;
@@ -122,8 +93,8 @@ pub(super) fn teach(
         train_accuracy: learned.map(|s| s.0),
         unlabelled_rows: unlabelled.len(),
         temperature,
-        seconds: started.elapsed().as_secs(),
-        epochs,
+        seconds: made.seconds,
+        epochs: made.epochs,
         cost: None,
     };
     let said = Said {
@@ -134,8 +105,99 @@ pub(super) fn teach(
         facts,
     };
     said.write(path)?;
-    checkpoints.clear();
     Ok(said)
+}
+
+/// Fits the network to the examples and writes its folder. Gives the examples back.
+fn fit(
+    course: &Course<'_>,
+    task: usize,
+    (seed, training): (u64, &TrainingRecipe),
+    examples: Examples,
+    folder: &Path,
+) -> Result<Examples> {
+    let started = Instant::now();
+    let (task_recipe, lesson) = course.task(task)?;
+    tch::manual_seed(i64::try_from(seed)?);
+    let mut student = whole(course, task, course.base)?;
+    let examples = [examples];
+    let fit = Fit {
+        tasks: &examples,
+        recipe: training,
+        distillation: None,
+        seed,
+    };
+    let parent = folder
+        .parent()
+        .context("a teacher's folder is in another")?;
+    std::fs::create_dir_all(parent).with_context(|| format!("{}", parent.display()))?;
+    let key = digest(&Value::String(folder.display().to_string()));
+    let mut checkpoints = Checkpoints::new(folder.with_extension("checkpoint"), key, KEEP_EVERY);
+    let epochs = fit.run(&mut student, Some(&mut checkpoints))?;
+    let [examples] = examples;
+    let logits = train::logits(&student, 0, &examples.dev)?;
+    let calibration = Calibration::of(task_recipe, &lesson.answers, &logits, &lesson.data.dev)?;
+    let wanted = course.recipe.teacher.as_ref().context("no [teacher]")?;
+    let layers: Vec<i64> = (0..course.base.config.num_hidden_layers).collect();
+    let recipe = own_recipe(
+        course.recipe,
+        task,
+        &layers,
+        wanted.context_tokens,
+        (seed, training),
+    )?;
+    let draft = Draft::new(folder)?;
+    let network = Network {
+        student: &student,
+        tokenizer_json: &full_tokenizer(&course.base.tokenizer_json)?,
+        stored: StoredType::F16,
+        base: course.base,
+    };
+    let known = [(lesson, calibration)];
+    let mut card = export::write(draft.folder(), &network, &recipe, seed, &known, Vec::new())?;
+    let expert = ClassifierExpert::load(draft.folder(), Device::Cpu)?;
+    for card_task in &mut card.tasks {
+        let outcomes = evaluate::classify(&expert, &task_recipe.id, &lesson.data.dev)?;
+        card_task.quality = Some(evaluate::quality(card_task, &outcomes, "dev"));
+    }
+    card.write(draft.folder())?;
+    let made = Made {
+        epochs,
+        seconds: started.elapsed().as_secs(),
+    };
+    export::write_report(draft.folder(), &serde_json::to_value(&made)?)?;
+    draft.finish()?;
+    checkpoints.clear();
+    Ok(examples)
+}
+
+/// All layers and words of a model, with a head for the task.
+fn whole(course: &Course<'_>, task: usize, base: &Base) -> Result<Student> {
+    let (task_recipe, lesson) = course.task(task)?;
+    let layers: Vec<i64> = (0..base.config.num_hidden_layers).collect();
+    let kept: Vec<u32> = (0..u32::try_from(base.config.vocab_size)?).collect();
+    let labels = i64::try_from(lesson.answers.labels.len())?;
+    Student::cut(
+        base,
+        Cut {
+            layers: &layers,
+            inner: None,
+            kept: &kept,
+            tasks: &[(task_recipe.id.as_str(), labels)],
+        },
+    )
+}
+
+/// The network of a folder, and how it was made.
+fn load(course: &Course<'_>, task: usize, folder: &Path) -> Result<(Student, Made)> {
+    let (task_recipe, _) = course.task(task)?;
+    let stored = Base::load(folder)?;
+    let mut student = whole(course, task, &stored)?;
+    student.take_head(&task_recipe.id, &stored.weights)?;
+    let path = folder.join(export::REPORT_FILE);
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let made = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok((student, made))
 }
 
 /// Logits and the mean hidden states after each layer, for each example.

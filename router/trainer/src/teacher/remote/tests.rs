@@ -67,6 +67,7 @@ fn task() -> TaskRecipe {
         },
         extra: Vec::new(),
         unlabelled: Vec::new(),
+        variants: 0,
         teachers: Vec::new(),
     }
 }
