@@ -18,6 +18,7 @@ const LINKS: &[(&str, &[&str])] = &[
         "moegate",
         &[
             "dashboard",
+            "economics",
             "expert-card",
             "expert-pool",
             "gate-learn",
