@@ -68,12 +68,12 @@ fn broken_recipes_name_file_and_key() {
             "task.unfair-tos",
         ),
         (
-            "vocabulary = 12800",
-            "vocabulary = 12800\nstart = \"moon\"",
+            "start = \"cuad-clauses\"",
+            "start = \"moon\"",
             "student.start",
         ),
-        ("repeat = 3", "repeat = 0", "task.unfair-tos.repeat"),
-        ("patience = 3", "patience = 3\ncolour = 1", "colour"),
+        ("repeat = 2", "repeat = 0", "task.unfair-tos.repeat"),
+        ("patience = 4", "patience = 4\ncolour = 1", "colour"),
         ("by = \"column\"", "by = \"moon\"", "moon"),
     ] {
         assert!(good.contains(from), "{from}");
