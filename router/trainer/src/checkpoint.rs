@@ -83,7 +83,7 @@ impl Checkpoints {
                 .map(|(name, t)| (format!("{NOW}{name}"), t.shallow_clone())),
         );
         tensors.extend(best.map(|(name, t)| (format!("{BEST}{name}"), t.shallow_clone())));
-        let moments = optimizer.state().into_iter();
+        let moments = optimizer.state()?.into_iter();
         tensors.extend(moments.map(|(name, t)| (format!("{MOMENT}{name}"), t)));
         let note = Note {
             key: self.key.clone(),

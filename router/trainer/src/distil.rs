@@ -131,6 +131,7 @@ fn make(
         recipe.student.vocabulary,
     )?;
     let mut student = cut_out(course, recipe, &vocabulary.kept)?;
+    student.move_to(course.device);
     let tokenizer = plain_tokenizer(&vocabulary.tokenizer_json)?;
     let examples = examples(course, recipe, said, &tokenizer)?;
     let fit = Fit {
@@ -146,6 +147,7 @@ fn make(
     let key = digest(&Value::String(folder.display().to_string()));
     let mut checkpoints = Checkpoints::new(folder.with_extension("checkpoint"), key, KEEP_EVERY);
     let epochs = fit.run(&mut student, Some(&mut checkpoints))?;
+    student.move_to(Device::Cpu);
     let mut known: Vec<(&Lesson, Calibration)> = Vec::new();
     let mut rejecting = Vec::new();
     for (at, (lesson, task)) in course.lessons.iter().zip(&recipe.tasks).enumerate() {

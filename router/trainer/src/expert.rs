@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Subcommand;
 use expert_card::ExpertCard;
-use models::ClassifierExpert;
+use models::{ClassifierExpert, DeviceChoice, device_name};
 use tch::Device;
 
 use crate::answers::Answers;
@@ -47,6 +47,9 @@ pub struct TeachArgs {
     /// Threads of libtorch.
     #[arg(long, default_value_t = 2)]
     pub threads: u16,
+    /// Where networks are fitted: `auto`, `cpu` or `cuda:N`. Experts are measured on the CPU.
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
 }
 
 /// Arguments of `moegate-train expert make` and `distil`.
@@ -97,11 +100,15 @@ struct School {
     recipe: Recipe,
     base: Base,
     lessons: Vec<Lesson>,
+    device: Device,
 }
 
 impl School {
     fn open(args: &TeachArgs) -> Result<Self> {
         tch::set_num_threads(i32::from(args.threads));
+        let device = args.device.resolve();
+        let device = device.map_err(|why| anyhow!("--device {}: {why}", args.device))?;
+        say(&format!("networks learn on {}", device_name(device)));
         let recipe = Recipe::read(&args.config)?;
         let base = Base::load(&args.base)?;
         let mut lessons = Vec::new();
@@ -121,6 +128,7 @@ impl School {
             recipe,
             base,
             lessons,
+            device,
         })
     }
 
@@ -132,6 +140,7 @@ impl School {
             data: &args.data,
             work: &args.work,
             may_teach,
+            device: self.device,
         }
     }
 }

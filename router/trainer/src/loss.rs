@@ -63,7 +63,7 @@ pub fn of(network: &Classifier, step: &Step<'_>, weighing: Weighing<'_>) -> Resu
     // The task head reads what the encoder makes for the tasks and does not pull on it.
     if let Some(logits) = network.task_logits(&pooled.f_detach()?)? {
         let task = vec![i64::try_from(step.task)?; step.examples.len()];
-        let task = Tensor::f_from_slice(&task)?;
+        let task = Tensor::f_from_slice(&task)?.f_to(logits.device())?;
         let picked = logits.f_cross_entropy_loss::<Tensor>(&task, None, Reduction::Mean, -100, 0.0);
         loss = loss.f_add(&picked?)?;
     }
@@ -88,8 +88,9 @@ fn gold(step: &Step<'_>, logits: &Tensor, smoothing: f64) -> Result<Tensor> {
         known.push(f32::from(u8::from(example.gold.is_some())));
         target.extend(row);
     }
-    let target = matrix(&target, step.examples.len(), width)?; // (B, labels)
-    let known = Tensor::f_from_slice(&known)?; // (B)
+    let device = logits.device();
+    let target = matrix(&target, step.examples.len(), width)?.f_to(device)?; // (B, labels)
+    let known = Tensor::f_from_slice(&known)?.f_to(device)?; // (B)
     let spread = match step.choice {
         Choice::One => smoothing / f64::from(u32::try_from(width.max(1))?),
         Choice::Any => smoothing / 2.0,
@@ -122,7 +123,8 @@ fn taught(step: &Step<'_>, logits: &Tensor, temperature: f64) -> Result<Tensor> 
         ensure!(row.len() == width, "a teacher of other labels");
         said.extend_from_slice(row);
     }
-    let said = matrix(&said, step.examples.len(), width)?.f_div_scalar(temperature)?;
+    let said = matrix(&said, step.examples.len(), width)?.f_to(logits.device())?;
+    let said = said.f_div_scalar(temperature)?;
     let own = logits.f_div_scalar(temperature)?;
     let each = match step.choice {
         Choice::One => {
@@ -152,7 +154,8 @@ fn distance(step: &Step<'_>, states: &[Tensor]) -> Result<Tensor> {
         said.len() == own.numel(),
         "a teacher's hidden states have another shape"
     );
-    let said = Tensor::f_from_slice(&said)?.f_view_as(&own)?;
+    let said = Tensor::f_from_slice(&said)?.f_to(own.device())?;
+    let said = said.f_view_as(&own)?;
     let near = Tensor::f_cosine_similarity(&own, &said, -1, 1e-8)?; // (B, layers)
     Ok(near.f_mean(Kind::Float)?.f_neg()?.f_add_scalar(1.0)?)
 }

@@ -5,6 +5,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Err(error) = models::load_cuda() {
+        trainer::say(&format!(
+            "cannot start with the CUDA part of libtorch: {error}"
+        ));
+        return ExitCode::FAILURE;
+    }
     match trainer::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

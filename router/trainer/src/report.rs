@@ -109,6 +109,7 @@ impl Comparison<'_> {
                 temperature and the thresholds, so a fresh sample may score a little lower.",
             "seconds": started.elapsed().as_secs(),
             "threads": threads,
+            "learned_on": models::device_name(self.course.device),
             "trainer": env!("CARGO_PKG_VERSION"),
         }))
     }

@@ -105,6 +105,18 @@ impl Student {
         })
     }
 
+    /// Where its variables are.
+    pub fn device(&self) -> Device {
+        self.variables.device()
+    }
+
+    /// Moves its variables, and with them its network.
+    pub fn move_to(&mut self, device: Device) {
+        if self.device() != device {
+            self.variables.set_device(device);
+        }
+    }
+
     /// Takes the head of a task from the weights of a network that has one of the same shape.
     pub fn take_head(&mut self, task: &str, from: &Weights) -> Result<()> {
         let _no_grad = tch::no_grad_guard();

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tch::Device;
 
 use crate::answers::Answers;
 use crate::base::Base;
@@ -49,6 +50,8 @@ pub struct Course<'a> {
     pub work: &'a Path,
     /// Whether a teacher that is not there yet may be made.
     pub may_teach: bool,
+    /// Where networks are fitted and asked.
+    pub device: Device,
 }
 
 /// What is known of a teacher, for the report.

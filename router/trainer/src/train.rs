@@ -10,7 +10,7 @@ use models::{Mode, TokenBatch};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::batches::{self, Step};
 use crate::checkpoint::{Checkpoints, Standing};
@@ -163,7 +163,7 @@ impl Fit<'_> {
             .iter()
             .map(|example| example.ids.as_slice())
             .collect();
-        let batch = TokenBatch::new(&ids, &student.config, Device::Cpu)?;
+        let batch = TokenBatch::new(&ids, &student.config, student.device())?;
         let network = student.learner(self.recipe.precision)?;
         let about = loss::Step {
             task: step.task,
@@ -251,7 +251,7 @@ pub fn by_length<T: Clone + Default>(
             .filter_map(|&row| examples.get(row))
             .map(|e| e.ids.as_slice())
             .collect();
-        let batch = TokenBatch::new(&rows, &student.config, Device::Cpu)?;
+        let batch = TokenBatch::new(&rows, &student.config, student.device())?;
         for (&row, values) in part.iter().zip(compute(&batch)?) {
             if let Some(slot) = found.get_mut(row) {
                 *slot = values;

@@ -1,13 +1,12 @@
 //! The command line, parsed into what cannot be wrong.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use models::DeviceChoice;
 
 use crate::batch::BatchLimits;
 use crate::scheduler::Limits;
@@ -85,56 +84,9 @@ impl ServeArgs {
     }
 }
 
-/// Where to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The first GPU where there is one, else the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The GPU of that index.
-    Cuda(usize),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|index| index.parse().ok().map(Self::Cuda))
-                .ok_or_else(|| "expected `auto`, `cpu` or `cuda:N`".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn devices_are_parsed_and_shown_alike() {
-        for text in ["auto", "cpu", "cuda:0", "cuda:7"] {
-            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
-        }
-        for text in ["", "gpu", "cuda:", "cuda:-1", "cuda:x"] {
-            assert!(text.parse::<DeviceChoice>().is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn options_have_defaults_and_bounds() {

@@ -26,7 +26,7 @@ mod tally;
 mod torch;
 
 pub use answer::OUT_OF_SCOPE;
-pub use args::{Args, Command, DeviceChoice, ServeArgs};
+pub use args::{Args, Command, ServeArgs};
 pub use batch::BatchLimits;
 pub use clock::{SystemClock, SystemIds};
 pub use device::DeviceThread;

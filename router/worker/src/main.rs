@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> anyhow::Result<()> {
     // The gateway does without huge pages and its children inherit that; large matrices want them.
     let _refused = nix::sys::prctl::set_thp_disable(false);
+    models::load_cuda().context("cannot start with the CUDA part of libtorch")?;
     let Command::Serve(args) = Args::parse().command;
     let filter = EnvFilter::try_from_env("MOEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -10,6 +10,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use models::{DeviceChoice, device_name};
 use tch::Device;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use units::{Clock, IdSource};
 
-use crate::args::DeviceChoice;
 use crate::device::DeviceThread;
 use crate::engine::Engine;
 use crate::http::{App, router};
@@ -78,11 +78,7 @@ impl Worker {
             }
             TorchEngine::new(folders, device)
         };
-        let name = match device {
-            Device::Cuda(index) => format!("cuda:{index}"),
-            _ => "cpu".to_owned(),
-        };
-        Self::start_with(config, clock, ids, &name, engine).await
+        Self::start_with(config, clock, ids, &device_name(device), engine).await
     }
 
     /// Like [`Worker::start`] on an engine of the caller's, made on the device thread.
@@ -167,20 +163,10 @@ impl Worker {
 }
 
 fn resolve(choice: DeviceChoice) -> Result<Device, WorkerError> {
-    match choice {
-        DeviceChoice::Auto => Ok(Device::cuda_if_available()),
-        DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Cuda(index) => {
-            let count = tch::Cuda::device_count();
-            if tch::Cuda::is_available() && i64::try_from(index).is_ok_and(|i| i < count) {
-                return Ok(Device::Cuda(index));
-            }
-            Err(WorkerError::Device {
-                device: choice.to_string(),
-                why: format!("libtorch sees {count} CUDA devices"),
-            })
-        }
-    }
+    choice.resolve().map_err(|why| WorkerError::Device {
+        device: choice.to_string(),
+        why,
+    })
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, WorkerError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use expert_card::ExpertCard;
 use models::ClassifierExpert;
+use models::DeviceChoice;
 use models::fixture::write_tiny_expert;
 use tch::Device;
 
@@ -168,6 +169,7 @@ fn args(folder: &Path) -> Args {
             data: folder.to_path_buf(),
             work: folder.join("work"),
             threads: 1,
+            device: DeviceChoice::Cpu,
         },
         out: folder.join("sorter"),
         outcomes: Some(folder.join("outcomes.jsonl")),

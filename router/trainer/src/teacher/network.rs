@@ -61,7 +61,8 @@ pub(super) fn teach(
         fit(course, task, (seed, &training), examples, folder)?
     };
     // From the folder also where it was fitted just now: what it says is what the stored weights say.
-    let (student, made) = load(course, task, folder)?;
+    let (mut student, made) = load(course, task, folder)?;
+    student.move_to(course.device);
     let logits = train::logits(&student, 0, &examples.dev)?;
     let calibration = Calibration::of(task_recipe, &lesson.answers, &logits, &lesson.data.dev)?;
     let temperature = calibration.temperature;
@@ -120,6 +121,7 @@ fn fit(
     let (task_recipe, lesson) = course.task(task)?;
     tch::manual_seed(i64::try_from(seed)?);
     let mut student = whole(course, task, course.base)?;
+    student.move_to(course.device);
     let examples = [examples];
     let fit = Fit {
         tasks: &examples,
@@ -134,6 +136,7 @@ fn fit(
     let key = digest(&Value::String(folder.display().to_string()));
     let mut checkpoints = Checkpoints::new(folder.with_extension("checkpoint"), key, KEEP_EVERY);
     let epochs = fit.run(&mut student, Some(&mut checkpoints))?;
+    student.move_to(Device::Cpu);
     let [examples] = examples;
     let logits = train::logits(&student, 0, &examples.dev)?;
     let calibration = Calibration::of(task_recipe, &lesson.answers, &logits, &lesson.data.dev)?;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use expert_card::ExpertCard;
 use expert_worker::{
-    BatchLimits, DeviceChoice, Limits, SystemClock, SystemIds, Worker, WorkerConfig, WorkerError,
+    BatchLimits, Limits, SystemClock, SystemIds, Worker, WorkerConfig, WorkerError,
 };
+use models::DeviceChoice;
 use models::fixture::write_tiny_expert_as;
 use serde_json::{Value, json};
 use tempfile::TempDir;
