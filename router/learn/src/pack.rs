@@ -177,7 +177,10 @@ fn sources(table: &OutcomeTable) -> Vec<Source> {
         name: read.name.clone(),
         licence: read.licence.clone(),
         sha256: read.sha256.clone(),
-        rows: count(table.fold(Fold::Train).filter(|row| row.source == at)),
+        rows: read.rows.map_or_else(
+            || count(table.fold(Fold::Train).filter(|row| row.source == at)),
+            |rows| u64::try_from(rows).unwrap_or(u64::MAX),
+        ),
     };
     table.sources.iter().enumerate().map(source).collect()
 }

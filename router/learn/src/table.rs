@@ -48,6 +48,8 @@ pub struct TableSource {
     pub sha256: String,
     /// Rows of it that one pass of training draws at most.
     pub cap: usize,
+    /// Its rows, where it labels texts of other sources; else those of the table are counted.
+    pub rows: Option<usize>,
 }
 
 /// What a row is used for.

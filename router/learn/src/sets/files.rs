@@ -94,6 +94,7 @@ impl Folder {
             licence: licence.to_owned(),
             sha256: file.sha256.clone(),
             cap: usize::MAX,
+            rows: None,
         };
         files.iter().map(source).collect()
     }

@@ -127,6 +127,7 @@ impl ReadSource {
             licence: self.source.licence.to_owned(),
             sha256: self.sha256.clone(),
             cap: self.source.cap,
+            rows: None,
         }
     }
 }

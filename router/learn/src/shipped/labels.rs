@@ -54,11 +54,12 @@ pub struct Labelled {
 impl Labelled {
     /// The outcome files as sources of a table.
     pub fn sources(&self) -> impl Iterator<Item = TableSource> {
-        self.files.iter().map(|(expert, sha256, _)| TableSource {
+        self.files.iter().map(|(expert, sha256, rows)| TableSource {
             name: format!("outcomes of {expert}"),
             licence: "Apache-2.0".to_owned(),
             sha256: sha256.clone(),
             cap: 0,
+            rows: Some(*rows),
         })
     }
 }
