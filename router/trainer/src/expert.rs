@@ -109,7 +109,13 @@ impl School {
         let device = args.device.resolve();
         let device = device.map_err(|why| anyhow!("--device {}: {why}", args.device))?;
         say(&format!("networks learn on {}", device_name(device)));
-        let recipe = Recipe::read(&args.config)?;
+        let mut recipe = Recipe::read(&args.config)?;
+        if !device.is_cuda() {
+            let left_out = recipe.without_gpu();
+            if left_out > 0 {
+                say(&format!("{left_out} teachers that want a GPU are left out"));
+            }
+        }
         let base = Base::load(&args.base)?;
         let mut lessons = Vec::new();
         for task in &recipe.tasks {

@@ -169,8 +169,8 @@ impl Recipe {
             ensure!(
                 teachers
                     .iter()
-                    .any(|teacher| matches!(teacher, Teacher::Network { .. })),
-                "student.start: {start:?} has no teacher of kind \"network\""
+                    .any(|teacher| matches!(teacher, Teacher::Network { gpu: false, .. })),
+                "student.start: {start:?} has no teacher of kind \"network\" that a CPU can make"
             );
         }
         Ok(())
@@ -199,8 +199,8 @@ impl Recipe {
             );
         }
         ensure!(
-            self.distillation.is_none() || !task.teachers.is_empty(),
-            "task.{id}.teacher: [distillation] needs at least one"
+            self.distillation.is_none() || task.teachers.iter().any(|t| !t.wants_gpu()),
+            "task.{id}.teacher: [distillation] needs at least one that a CPU can make"
         );
         Ok(())
     }
@@ -243,6 +243,17 @@ impl Recipe {
             task.unlabelled.clear();
         }
         recipe
+    }
+
+    /// Leaves out the teachers that want a GPU. Returns how many.
+    pub fn without_gpu(&mut self) -> usize {
+        let mut left_out = 0;
+        for task in &mut self.tasks {
+            let before = task.teachers.len();
+            task.teachers.retain(|teacher| !teacher.wants_gpu());
+            left_out += before - task.teachers.len();
+        }
+        left_out
     }
 }
 

@@ -184,6 +184,7 @@ impl Course<'_> {
         let mut who = serde_json::to_value(teacher)?;
         if let Some(who) = who.as_object_mut() {
             who.remove("weight");
+            who.remove("gpu");
         }
         let labels: Vec<&str> = lesson
             .answers

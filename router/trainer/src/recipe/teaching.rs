@@ -48,6 +48,9 @@ pub enum Teacher {
         /// Instead of `teacher.training.epochs`.
         #[serde(default)]
         epochs: Option<usize>,
+        /// Whether it is made and listened to on a GPU alone, for being too much work for a CPU.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        gpu: bool,
     },
     /// One linear classifier for each label over words and pairs of words. Says about a row only what it learned from
     /// other rows.
@@ -165,6 +168,11 @@ impl Teacher {
             | Self::Recorded { weight, .. } => *weight,
             Self::Remote(remote) => remote.weight,
         }
+    }
+
+    /// Whether it is left out where there is no GPU.
+    pub fn wants_gpu(&self) -> bool {
+        matches!(self, Self::Network { gpu: true, .. })
     }
 
     /// What it is, in a word, for files and reports.

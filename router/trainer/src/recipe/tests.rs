@@ -72,6 +72,11 @@ fn broken_recipes_name_file_and_key() {
             "start = \"moon\"",
             "student.start",
         ),
+        (
+            "seed = 1\nweight = 1.0\n\n[[task.teacher]]",
+            "seed = 1\nweight = 1.0\ngpu = true\n\n[[task.teacher]]",
+            "student.start",
+        ),
         ("repeat = 2", "repeat = 0", "task.unfair-tos.repeat"),
         ("patience = 4", "patience = 4\ncolour = 1", "colour"),
         ("by = \"column\"", "by = \"moon\"", "moon"),
@@ -86,4 +91,17 @@ fn broken_recipes_name_file_and_key() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn teachers_that_want_a_gpu_are_left_out_without_one() {
+    let mut recipe = Recipe::read(&recipes().join("medical.toml")).unwrap();
+    let kinds = |recipe: &Recipe| {
+        let teachers = recipe.tasks[0].teachers.iter();
+        teachers.map(|teacher| teacher.kind()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&recipe), ["network", "network", "linear"]);
+    assert_eq!(recipe.without_gpu(), 1);
+    assert_eq!(kinds(&recipe), ["network", "linear"]);
+    assert_eq!(recipe.without_gpu(), 0);
 }
