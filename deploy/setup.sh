@@ -4,7 +4,7 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, and a virtual environment with pytest and the OpenAI SDK
+#   test       also cargo-nextest, promtool, and a virtual environment with pytest and the OpenAI SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
@@ -130,6 +130,24 @@ sdk() {
     cp "$wanted" "$done"
 }
 
+# Checks the alert rules. Out of Debian's package, without installing it: that would start a server.
+alert_checker() {
+    have promtool || [ -x "$cache/tools/bin/promtool" ] && return 0
+    have apt-get && have dpkg-deb || { say "promtool is missing: the tests of the alert rules will be skipped"; return 0; }
+    say "fetching promtool (19 MB)"
+    begin_dir
+    chmod 755 "$build_dir"
+    if (cd "$build_dir" && { apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }; } \
+        && dpkg-deb -x prometheus_*.deb . ) >/dev/null 2>&1; then
+        mkdir -p "$cache/tools/bin"
+        mv "$build_dir/usr/bin/promtool" "$cache/tools/bin/promtool"
+    else
+        say "promtool cannot be fetched: the tests of the alert rules will be skipped"
+    fi
+    rm -rf "$build_dir"
+    build_dir=
+}
+
 minilm() {
     local folder=$cache/minilm
     [ -f "$folder/model.safetensors" ] && return 0
@@ -155,7 +173,7 @@ one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;

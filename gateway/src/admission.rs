@@ -20,7 +20,7 @@ mod scope;
 
 use crate::auth::Principal;
 pub use bucket::Window;
-pub use budget::BudgetView;
+pub use budget::{BudgetUse, BudgetView};
 pub use limits::{KeyLimits, Limits, TenantLimits};
 pub use permit::Permit;
 pub use rate_headers::RateHeaders;
@@ -176,6 +176,19 @@ impl Admission {
             }
         };
         scope.map(|scope| scope.budget(now))
+    }
+
+    /// How far the monthly budgets of the tenants are spent.
+    pub fn budget_use(&self, now: Timestamp) -> BudgetUse {
+        let mut used = BudgetUse::default();
+        for (tenant, limits) in self.limits.load().iter() {
+            let Some(cap) = limits.monthly_budget else {
+                continue;
+            };
+            let view = self.budget(tenant, None, now);
+            used.count(cap, view.map_or(Pico::ZERO, |view| view.spent));
+        }
+        used
     }
 
     /// Forgets the tenants and keys whose state says no more than a fresh start would. Called on a timer, and by

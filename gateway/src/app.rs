@@ -13,7 +13,7 @@ use axum::body::Body;
 use expert_pool::Pool;
 use http::{HeaderMap, Response};
 use openai_api::ApiError;
-use units::{Clock, ExpertId, IdSource, RequestId, TenantId};
+use units::{Clock, ExpertId, IdSource, RequestId, TenantId, Timestamp};
 
 use crate::admission::{Admission, Refusal};
 use crate::api::{RequestContext, failure, respond};
@@ -36,6 +36,8 @@ pub struct App {
     pub config: Config,
     /// Names the configuration in `/ready`: the first 12 hex digits of its SHA-256.
     pub config_version: String,
+    /// When it began to start.
+    pub started: Timestamp,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// The maker of ids.
@@ -135,6 +137,10 @@ impl App {
                     .set(count.into());
             }
         }
+        let used = self.admission.budget_use(self.clock.now());
+        self.metrics.observe_budgets(&used);
+        self.metrics
+            .observe_workers(&self.pool.samples(), self.started);
         self.metrics.journal_lag.set(self.recorder.lag_bytes());
     }
 

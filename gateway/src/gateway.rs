@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use units::PoolId;
+use units::{Clock, PoolId};
 
 use crate::api;
 use crate::app::{App, BuildError, Upkeep};
 use crate::children::Children;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::pools::{self, PoolsError};
 use crate::server::{Server, ServerError};
@@ -49,9 +50,10 @@ impl Gateway {
         let server = Server::bind(&config.server).await?;
         let operations = Server::bind_operations(&config.server).await?;
         let address = server.address();
+        let started = SystemClock::new().now();
         let children = pools::start_children(&config).await?;
         let experts = pools::expert_pools(&config, &children)?;
-        let app = Arc::new(App::build(config, experts).await?);
+        let app = Arc::new(App::build(config, experts, started).await?);
         let upkeep = Upkeep::start(&app);
         Ok(Self {
             app,

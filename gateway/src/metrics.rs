@@ -1,10 +1,20 @@
 //! The metrics of the gateway, declared once: OpenTelemetry's GenAI names, and `moegate_…` for what
 //! they do not cover. No tenant, key or free text is ever a label.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use expert_pool::{WorkerCounters, WorkerKey, WorkerSample};
+use parking_lot::Mutex;
+use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use units::{Nanos, Timestamp};
+
+use crate::admission::BudgetUse;
 
 /// Buckets of `gen_ai.server.request.duration`, seconds (OpenTelemetry GenAI metrics).
 const DURATION: &[f64] = &[
@@ -42,10 +52,23 @@ const OVERHEAD: &[f64] = &[
     0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1,
 ];
 
+/// The counters of a worker that has just begun.
+const NOTHING_DONE: WorkerCounters = WorkerCounters {
+    provisioned_ns: Nanos::new(0),
+    busy_ns: Nanos::new(0),
+    load_ns: Nanos::new(0),
+    idle_ns: Nanos::new(0),
+    requests: 0,
+    rejected: 0,
+    cancelled: 0,
+};
+
 /// Every metric of the gateway.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
+    /// What each worker had done when it was last seen.
+    workers: Arc<Mutex<HashMap<WorkerKey, WorkerCounters>>>,
     /// Whole requests by expert and error type.
     pub request_duration: HistogramVec,
     /// Tokens of attempts by expert and type (`input`, `output`).
@@ -76,6 +99,17 @@ pub struct Metrics {
     pub cost_unknown: IntCounterVec,
     /// Outcomes taken by source.
     pub outcomes: IntCounterVec,
+    /// Device time of workers since the gateway started, seconds, by pool and use (`busy`, `load`, `idle`).
+    pub device_seconds: CounterVec,
+    /// Device time in the receipts of attempts, seconds, by pool: what of `busy` was booked.
+    pub receipt_seconds: CounterVec,
+    /// Requests of workers by pool and outcome (`answered`, `rejected`, `cancelled`).
+    pub worker_requests: IntCounterVec,
+    /// Requests at workers by pool and state (`waiting`, `running`).
+    pub worker_queue: IntGaugeVec,
+    /// Tenants' monthly budgets by how much of them is spent (`total`, `over_50`, `over_80`, `over_100`); each counts in all
+    /// it belongs to.
+    pub budgets: IntGaugeVec,
     /// Replicas by expert and state (`alive`, `total`).
     pub replicas: IntGaugeVec,
     /// Bytes of the journal that are not yet in the store.
@@ -205,6 +239,36 @@ impl Metrics {
                 &["expert"],
             )?,
             outcomes: counters("moegate_outcomes_total", "Outcomes by source.", &["source"])?,
+            device_seconds: CounterVec::new(
+                Opts::new(
+                    "moegate_device_seconds_total",
+                    "Device time of workers since the gateway started, by use.",
+                ),
+                &["pool", "use"],
+            )?,
+            receipt_seconds: CounterVec::new(
+                Opts::new(
+                    "moegate_receipt_device_seconds_total",
+                    "Device time in the receipts of attempts: what was booked.",
+                ),
+                &["pool"],
+            )?,
+            worker_requests: counters(
+                "moegate_worker_requests_total",
+                "Requests of workers by outcome.",
+                &["pool", "outcome"],
+            )?,
+            worker_queue: IntGaugeVec::new(
+                Opts::new("moegate_worker_queue", "Requests at workers by state."),
+                &["pool", "state"],
+            )?,
+            budgets: IntGaugeVec::new(
+                Opts::new(
+                    "moegate_budgets",
+                    "Monthly budgets of tenants by how much of them is spent.",
+                ),
+                &["spent"],
+            )?,
             replicas: IntGaugeVec::new(
                 Opts::new("moegate_replicas", "Replicas of experts by state."),
                 &["expert", "state"],
@@ -263,6 +327,7 @@ impl Metrics {
                 "moegate_gate_load_failures_total",
                 "Times a pointer named a gate that could not be loaded.",
             )?,
+            workers: Arc::default(),
             registry,
         };
         metrics.register()?;
@@ -270,7 +335,13 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
-        let all: [Box<dyn prometheus::core::Collector>; 27] = [
+        self.all()
+            .into_iter()
+            .try_for_each(|metric| self.registry.register(metric))
+    }
+
+    fn all(&self) -> [Box<dyn Collector>; 32] {
+        [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
             Box::new(self.first_token.clone()),
@@ -286,6 +357,11 @@ impl Metrics {
             Box::new(self.cost.clone()),
             Box::new(self.cost_unknown.clone()),
             Box::new(self.outcomes.clone()),
+            Box::new(self.device_seconds.clone()),
+            Box::new(self.receipt_seconds.clone()),
+            Box::new(self.worker_requests.clone()),
+            Box::new(self.worker_queue.clone()),
+            Box::new(self.budgets.clone()),
             Box::new(self.replicas.clone()),
             Box::new(self.journal_lag.clone()),
             Box::new(self.journal_errors.clone()),
@@ -298,9 +374,66 @@ impl Metrics {
             Box::new(self.selection_entropy.clone()),
             Box::new(self.gate_swaps.clone()),
             Box::new(self.gate_failures.clone()),
-        ];
-        all.into_iter()
-            .try_for_each(|metric| self.registry.register(metric))
+        ]
+    }
+
+    /// Counts what workers did since they were last seen, and tells their queues. A worker that was there before the
+    /// gateway starts from what it says first.
+    pub fn observe_workers(&self, samples: &[WorkerSample], started: Timestamp) {
+        let mut seen = self.workers.lock();
+        self.worker_queue.reset();
+        let mut now = HashMap::with_capacity(samples.len());
+        for sample in samples {
+            let (pool, counters) = (sample.pool.as_str(), sample.counters);
+            let born =
+                Timestamp::from_unix_nanos(sample.worker.started_unix_ms.saturating_mul(1_000_000));
+            let before = match seen.get(&sample.worker) {
+                Some(before) => *before,
+                None if born >= started => NOTHING_DONE,
+                None => counters,
+            };
+            for (what, now, before) in [
+                ("busy", counters.busy_ns, before.busy_ns),
+                ("load", counters.load_ns, before.load_ns),
+                ("idle", counters.idle_ns, before.idle_ns),
+            ] {
+                let spent = now.get().saturating_sub(before.get());
+                let seconds = Duration::from_nanos(spent).as_secs_f64();
+                self.device_seconds
+                    .with_label_values(&[pool, what])
+                    .inc_by(seconds);
+            }
+            for (outcome, now, before) in [
+                ("answered", counters.requests, before.requests),
+                ("rejected", counters.rejected, before.rejected),
+                ("cancelled", counters.cancelled, before.cancelled),
+            ] {
+                self.worker_requests
+                    .with_label_values(&[pool, outcome])
+                    .inc_by(now.saturating_sub(before));
+            }
+            for (state, count) in [("waiting", sample.waiting), ("running", sample.running)] {
+                self.worker_queue
+                    .with_label_values(&[pool, state])
+                    .add(count.into());
+            }
+            now.insert(sample.worker.clone(), counters);
+        }
+        *seen = now;
+    }
+
+    /// Tells how many budgets are how far spent.
+    pub fn observe_budgets(&self, used: &BudgetUse) {
+        for (spent, count) in [
+            ("total", used.total),
+            ("over_50", used.half),
+            ("over_80", used.four_fifths),
+            ("over_100", used.whole),
+        ] {
+            self.budgets
+                .with_label_values(&[spent])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// The text form Prometheus reads.
@@ -319,16 +452,4 @@ fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, pr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_metric_is_rendered() {
-        let metrics = Metrics::new().unwrap();
-        metrics.overhead.observe(0.000_06);
-        metrics.refused.with_label_values(&["invalid_json"]).inc();
-        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
-        assert!(text.contains("moegate_gateway_overhead_seconds_bucket{le=\"0.00005\"} 0"));
-        assert!(text.contains("moegate_refused_requests_total{code=\"invalid_json\"} 1"));
-    }
-}
+mod tests;

@@ -18,6 +18,32 @@ pub struct BudgetView {
     pub reserved: Pico,
 }
 
+/// How many budgets are how far spent; each counts in all it belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// All.
+    pub total: usize,
+    /// Half of it or more.
+    pub half: usize,
+    /// Four fifths or more.
+    pub four_fifths: usize,
+    /// All of it.
+    pub whole: usize,
+}
+
+impl BudgetUse {
+    pub(super) fn count(&mut self, cap: Pico, spent: Pico) {
+        let over = |percent: i128| {
+            let (spent, cap) = (spent.get().checked_mul(100), cap.get().checked_mul(percent));
+            spent.zip(cap).is_none_or(|(spent, part)| spent >= part)
+        };
+        self.total += 1;
+        self.half += usize::from(over(50));
+        self.four_fifths += usize::from(over(80));
+        self.whole += usize::from(over(100));
+    }
+}
+
 /// Why a budget does not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoBudget {

@@ -14,7 +14,7 @@ use ledger_store::{
     StoreError,
 };
 use sha2::{Digest, Sha256};
-use units::{Clock, IdSource, KeyId, TenantId};
+use units::{Clock, IdSource, KeyId, TenantId, Timestamp};
 
 use super::App;
 use crate::admission::{Admission, Limits};
@@ -138,11 +138,16 @@ fn database(dir: &Path) -> std::path::PathBuf {
 }
 
 impl App {
-    /// Reads cards and gate, opens store and journal, starts the pool's probes.
+    /// Reads cards and gate, opens store and journal, starts the pool's probes. `started` is when the gateway began to
+    /// start: workers that are older were there before it.
     ///
     /// # Errors
     /// Whatever is missing or wrong.
-    pub async fn build(config: Config, experts: ExpertPools) -> Result<Self, BuildError> {
+    pub async fn build(
+        config: Config,
+        experts: ExpertPools,
+        started: Timestamp,
+    ) -> Result<Self, BuildError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
         let catalog = Catalog::read(&config)?;
@@ -165,6 +170,7 @@ impl App {
         let captures = Arc::new(open_captures(&config).await?);
         let app = Self {
             config_version: version(&config),
+            started,
             prices: Prices::new(&catalog, &rates, clock.now()),
             capture: Capture::start(captures, &tenants, watch, metrics.clone()),
             drift: Drift::new(&catalog, config.gate.drift_window),

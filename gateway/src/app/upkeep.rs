@@ -156,6 +156,8 @@ impl App {
             .iter()
             .map(|sample| LedgerEvent::Counters(counters(sample)))
             .collect();
+        // Also where nobody reads the metrics: a worker that ends between two readings has then been counted.
+        self.metrics.observe_workers(samples, self.started);
         if !events.is_empty() && !self.recorder.record(&events) {
             tracing::warn!("worker counters were not recorded; the next ones hold them too");
         }

@@ -194,6 +194,12 @@ impl Booking {
                 Some(nano) => metrics.cost.with_label_values(&[expert]).inc_by(nano),
                 None => metrics.cost_unknown.with_label_values(&[expert]).inc(),
             }
+            if let Some(time) = report.receipt.device_ns {
+                let pool = metrics
+                    .receipt_seconds
+                    .with_label_values(&[report.pool.as_str()]);
+                pool.inc_by(seconds(time));
+            }
             let tokens = &report.receipt.tokens;
             for (kind, count) in [("input", tokens.input()), ("output", tokens.output())] {
                 if let Some(count) = count.and_then(|c| u32::try_from(c.get()).ok()) {

@@ -54,6 +54,21 @@ pub fn lines(report: &Report) -> Vec<String> {
             optional(seed.ece)
         ));
     }
+    let (left, figures) = (&report.left_out, &report.left_out.figures);
+    lines.push(format!(
+        "{} rows to learn from, each left out in turn: accuracy {:.4} (lookup {}), APGR {} (lookup {}), CPT50 {}, CPT80 {}, \
+         saving {} at {}, ECE {}",
+        left.rows,
+        figures.accuracy,
+        optional(left.lookup_accuracy),
+        optional(figures.apgr),
+        optional(left.lookup_apgr),
+        optional(figures.cpt50),
+        optional(figures.cpt80),
+        optional(figures.saving),
+        optional(figures.equal_accuracy),
+        optional(figures.ece)
+    ));
     let Some(stress) = &report.stress else {
         return lines;
     };
@@ -166,5 +181,6 @@ pub fn figures(report: &Report) -> serde_json::Value {
         "decision_p99_ns": report.decision_ns.p99,
         "routers": routers.collect::<serde_json::Map<_, _>>(),
         "seeds": report.seeds,
+        "left_out": report.left_out,
     })
 }

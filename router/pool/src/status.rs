@@ -94,6 +94,10 @@ pub struct WorkerSample {
     pub version: Arc<str>,
     /// The counters.
     pub counters: WorkerCounters,
+    /// Requests that waited then.
+    pub waiting: u32,
+    /// Requests that were computed then.
+    pub running: u32,
     /// Of the load time, what each expert has caused.
     pub loads: Vec<(ExpertId, Nanos)>,
 }

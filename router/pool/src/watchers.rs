@@ -140,6 +140,8 @@ async fn probe(shared: &Shared, member: &Arc<Member>) -> Result<(), AttemptError
         device: status.device.into(),
         version: status.version.into(),
         counters: status.counters,
+        waiting: status.queue.waiting,
+        running: status.queue.running,
         loads: status
             .experts
             .into_iter()
