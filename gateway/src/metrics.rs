@@ -3,65 +3,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use expert_pool::{WorkerCounters, WorkerKey, WorkerSample};
+use expert_pool::{WorkerCounters, WorkerKey};
 use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{
     CounterVec, Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use units::{Nanos, Timestamp};
 
-use crate::admission::BudgetUse;
+use self::buckets::{DURATION, EACH_TOKEN, FIRST_TOKEN, OPERATION, OVERHEAD, TOKENS};
 
-/// Buckets of `gen_ai.server.request.duration`, seconds (OpenTelemetry GenAI metrics).
-const DURATION: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48,
-    40.96, 81.92,
-];
-/// Buckets of `gen_ai.client.token.usage`, tokens (the same source).
-const TOKENS: &[f64] = &[
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1024.0,
-    4096.0,
-    16384.0,
-    65536.0,
-    262_144.0,
-    1_048_576.0,
-];
-/// Buckets of `gen_ai.server.time_to_first_token`, seconds (the same source).
-const FIRST_TOKEN: &[f64] = &[
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
-/// Buckets of `gen_ai.server.time_per_output_token`, seconds (the same source).
-const EACH_TOKEN: &[f64] = &[
-    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
-];
-/// Buckets of `gen_ai.client.operation.duration`, seconds (the same source).
-const OPERATION: &[f64] = &[
-    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
-];
-/// The gateway's own time, seconds, from 50 µs.
-const OVERHEAD: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1,
-];
-
-/// The counters of a worker that has just begun.
-const NOTHING_DONE: WorkerCounters = WorkerCounters {
-    provisioned_ns: Nanos::new(0),
-    busy_ns: Nanos::new(0),
-    load_ns: Nanos::new(0),
-    idle_ns: Nanos::new(0),
-    requests: 0,
-    rejected: 0,
-    cancelled: 0,
-};
+mod buckets;
+mod observe;
 
 /// Every metric of the gateway.
 #[derive(Debug, Clone)]
@@ -375,65 +329,6 @@ impl Metrics {
             Box::new(self.gate_swaps.clone()),
             Box::new(self.gate_failures.clone()),
         ]
-    }
-
-    /// Counts what workers did since they were last seen, and tells their queues. A worker that was there before the
-    /// gateway starts from what it says first.
-    pub fn observe_workers(&self, samples: &[WorkerSample], started: Timestamp) {
-        let mut seen = self.workers.lock();
-        self.worker_queue.reset();
-        let mut now = HashMap::with_capacity(samples.len());
-        for sample in samples {
-            let (pool, counters) = (sample.pool.as_str(), sample.counters);
-            let born =
-                Timestamp::from_unix_nanos(sample.worker.started_unix_ms.saturating_mul(1_000_000));
-            let before = match seen.get(&sample.worker) {
-                Some(before) => *before,
-                None if born >= started => NOTHING_DONE,
-                None => counters,
-            };
-            for (what, now, before) in [
-                ("busy", counters.busy_ns, before.busy_ns),
-                ("load", counters.load_ns, before.load_ns),
-                ("idle", counters.idle_ns, before.idle_ns),
-            ] {
-                let spent = now.get().saturating_sub(before.get());
-                let seconds = Duration::from_nanos(spent).as_secs_f64();
-                self.device_seconds
-                    .with_label_values(&[pool, what])
-                    .inc_by(seconds);
-            }
-            for (outcome, now, before) in [
-                ("answered", counters.requests, before.requests),
-                ("rejected", counters.rejected, before.rejected),
-                ("cancelled", counters.cancelled, before.cancelled),
-            ] {
-                self.worker_requests
-                    .with_label_values(&[pool, outcome])
-                    .inc_by(now.saturating_sub(before));
-            }
-            for (state, count) in [("waiting", sample.waiting), ("running", sample.running)] {
-                self.worker_queue
-                    .with_label_values(&[pool, state])
-                    .add(count.into());
-            }
-            now.insert(sample.worker.clone(), counters);
-        }
-        *seen = now;
-    }
-
-    /// Tells how many budgets are how far spent.
-    pub fn observe_budgets(&self, used: &BudgetUse) {
-        for (spent, count) in [
-            ("total", used.total),
-            ("over_50", used.half),
-            ("over_80", used.four_fifths),
-            ("over_100", used.whole),
-        ] {
-            self.budgets
-                .with_label_values(&[spent])
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
     }
 
     /// The text form Prometheus reads.
