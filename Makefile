@@ -11,6 +11,8 @@ DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 # The Python that holds the OpenAI SDK, for the tests that drive it.
 export MOEGATE_PYTHON ?= $(MOEGATE_CACHE)/venv/bin/python
+# Validates exports of the ledger; absent where there is no Python 3.12.
+export MOEGATE_FOCUS_VALIDATOR ?= $(MOEGATE_CACHE)/focus/bin/focus-validator
 
 .PHONY: help demo demo-once test check fmt bench train setup
 

@@ -4,7 +4,7 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, promtool, and a virtual environment with pytest and the OpenAI SDK
+#   test       also cargo-nextest, promtool, the FOCUS validator, and an environment with pytest and the OpenAI SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
@@ -130,6 +130,28 @@ sdk() {
     cp "$wanted" "$done"
 }
 
+# Validates FOCUS exports. It wants Python 3.12, and pyarrow 26 wants another NumPy than it does.
+focus_validator() {
+    local wanted="focus_validator==2.2.1 pyarrow<26" done=$cache/focus/installed.txt newer="" candidate
+    [ "$(cat "$done" 2>/dev/null)" = "$wanted" ] && return 0
+    for candidate in python3.12 python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12.*/bin/python3.12 python3; do
+        if "$candidate" -c 'import sys, venv; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            newer=$candidate
+            break
+        fi
+    done
+    [ -n "$newer" ] || { say "Python 3.12 is missing: the FOCUS validator's test will be skipped"; return 0; }
+    say "installing the FOCUS validator into $cache/focus"
+    rm -rf "$cache/focus"
+    # shellcheck disable=SC2086
+    if "$newer" -m venv "$cache/focus" && "$cache/focus/bin/python" -m pip install --quiet --disable-pip-version-check $wanted; then
+        printf '%s\n' "$wanted" >"$done"
+    else
+        say "it cannot be installed: the FOCUS validator's test will be skipped"
+        rm -rf "$cache/focus"
+    fi
+}
+
 # Checks the alert rules. Out of Debian's package, without installing it: that would start a server.
 alert_checker() {
     have promtool || [ -x "$cache/tools/bin/promtool" ] && return 0
@@ -173,7 +195,7 @@ one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;

@@ -13,6 +13,7 @@ mod abuse;
 mod architecture;
 mod bad_input;
 mod demo;
+mod exports;
 mod judges;
 mod kill;
 mod learning;

@@ -13,6 +13,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ("ledger", &["units"]),
     ("ledger-store", &["ledger", "units"]),
     ("dashboard", &["units"]),
+    ("focus", &["ledger", "units"]),
     ("economics", &[]),
     (
         "moegate",
@@ -21,6 +22,7 @@ const LINKS: &[(&str, &[&str])] = &[
             "economics",
             "expert-card",
             "expert-pool",
+            "focus",
             "gate-learn",
             "ledger",
             "ledger-store",

@@ -57,6 +57,7 @@ fn pure_crates_reach_no_runtime_and_no_socket() {
         "router",
         "dashboard",
         "economics",
+        "focus",
     ];
     let others: Vec<&str> = Graph::get()
         .members()

@@ -1,7 +1,7 @@
 //! The ledger of a gateway that has ended, read as an auditor would.
 
-use ledger_store::{LedgerStore, Pricing, SqliteStore, VerifyReport};
-use units::{Currency, RequestId};
+use ledger_store::{LedgerStore, Pricing, Reports, Span, SqliteStore, VerifyReport};
+use units::{Bucket, Currency, Pico, RequestId};
 
 use crate::system::System;
 
@@ -46,6 +46,20 @@ impl Books {
             .block_on(self.store.request_tenant(request))
             .expect("an answer");
         owner.is_some_and(|owner| owner.as_str() == tenant)
+    }
+
+    /// What everything has cost, with loading and idle time.
+    ///
+    /// # Panics
+    /// The store does not answer.
+    pub fn cost(&self) -> Pico {
+        let always = Span {
+            from: Bucket::from_index(0),
+            to: Bucket::from_index(10_000_000),
+        };
+        let points = self.store.series(None, always, 96);
+        let points = self.runtime.block_on(points).expect("a series");
+        points.iter().map(|point| point.loaded).sum()
     }
 
     /// The proof of the books.

@@ -11,6 +11,7 @@
 
 mod allocate;
 mod budget;
+mod charge;
 mod codec;
 mod error;
 mod event;
@@ -23,6 +24,7 @@ mod settle;
 
 pub use allocate::allocate;
 pub use budget::{BudgetBook, BudgetError, Reservation};
+pub use charge::{Charge, ChargeRate};
 pub use codec::{CodecError, decode_events, encode_events};
 pub use error::LedgerError;
 pub use event::{

@@ -1,4 +1,6 @@
-//! `moegate ledger verify`: proves the books.
+//! `moegate ledger`: proves the books, and exports them.
+
+mod export_focus;
 
 use std::process::ExitCode;
 
@@ -7,6 +9,7 @@ use ledger_store::{LedgerStore, VerifyReport};
 
 use super::{ConfigArgs, Table, runtime, say};
 use crate::app::open_store;
+use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct LedgerArgs {
@@ -20,12 +23,21 @@ pub(super) struct LedgerArgs {
 enum LedgerCommand {
     /// Prove that lines and idle time make up every pool's bill, and rollups their lines. Exits 1 where not.
     Verify,
+    /// Write the charges of a span as a FOCUS 1.2 data set, for tools of cloud cost.
+    ExportFocus(export_focus::ExportFocusArgs),
 }
 
 pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
+    match &args.command {
+        LedgerCommand::Verify => verify(&config),
+        LedgerCommand::ExportFocus(args) => export_focus::run(&config, args),
+    }
+}
+
+fn verify(config: &Config) -> anyhow::Result<ExitCode> {
     let report = runtime(Some(1))?.block_on(async {
-        let store = open_store(&config).await?;
+        let store = open_store(config).await?;
         anyhow::Ok(store.verify().await?)
     })?;
     say(shown(&report));

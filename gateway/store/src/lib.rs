@@ -19,7 +19,7 @@ pub use judged::{Judged, JudgedQuery, JudgedRequest, Judgement};
 pub use keys::{ApiKey, KeyStore};
 pub use report::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
-    Span, Spend,
+    Span, Spend, TakeCharge,
 };
 pub use sqlite::{SqliteCaptures, SqliteStore};
 pub use store::{

@@ -1,8 +1,9 @@
 //! What the pages, the command line and the budgets read. Everything comes from rollups.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
-use ledger::{Month, OutcomeSource, Ppm};
+use ledger::{Charge, Month, OutcomeSource, Ppm};
 use units::{Bucket, ExpertId, Nanos, Pico, ScenarioId, TenantId};
 
 use crate::StoreFuture;
@@ -34,9 +35,23 @@ pub trait Reports: Send + Sync + Debug {
     /// What no tenant carries in the span: idle time, loading, work nobody accounts for.
     fn platform_cost(&self, span: Span) -> StoreFuture<'_, CostSummary>;
 
+    /// Every line of the span, alike ones summed up over `step` buckets (96 is a day of UTC) and given to `take` one after
+    /// the other: by time first, then tenant, scenario, expert, purpose, meter and method. A break of `take` ends it. The
+    /// sums of a step are of one moment; memory does not grow with the lines.
+    fn charges<'a>(
+        &'a self,
+        tenant: Option<TenantId>,
+        span: Span,
+        step: u32,
+        take: &'a mut TakeCharge<'_>,
+    ) -> StoreFuture<'a, ()>;
+
     /// Marginal cost posted in a month, by tenant and principal: what budgets start from.
     fn spend(&self, month: Month) -> StoreFuture<'_, Vec<Spend>>;
 }
+
+/// Takes one charge after the other.
+pub type TakeCharge<'a> = dyn FnMut(Charge) -> ControlFlow<()> + Send + 'a;
 
 /// A span of 15-minute buckets, the end excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

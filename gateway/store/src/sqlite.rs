@@ -4,6 +4,7 @@ mod apply;
 mod bulk;
 mod candidates;
 mod captures;
+mod charges;
 mod judged;
 mod keys;
 mod names;

@@ -9,10 +9,10 @@ use sqlx::{Acquire, SqliteConnection};
 use units::{Bucket, ExpertId, ScenarioId, TenantId};
 
 use super::names::NONE;
-use super::{SqliteStore, names, number};
+use super::{SqliteStore, charges, names, number};
 use crate::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
-    Span, Spend, StoreError, StoreFuture,
+    Span, Spend, StoreError, StoreFuture, TakeCharge,
 };
 use facts::{Facts, Scope, Texts};
 
@@ -104,6 +104,16 @@ impl Reports for SqliteStore {
                 ..CostSummary::default()
             })
         })
+    }
+
+    fn charges<'a>(
+        &'a self,
+        tenant: Option<TenantId>,
+        span: Span,
+        step: u32,
+        take: &'a mut TakeCharge<'_>,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(charges::read(&self.readers, tenant, span, step, take))
     }
 
     fn spend(&self, month: Month) -> StoreFuture<'_, Vec<Spend>> {

@@ -1,6 +1,8 @@
 //! What the pages read.
 
-use ledger::{CLIENT_GONE, IdlePolicy, LedgerEvent, Month, OutcomeSource, Ppm};
+use std::ops::ControlFlow;
+
+use ledger::{CLIENT_GONE, Charge, IdlePolicy, LedgerEvent, Meter, Month, OutcomeSource, Ppm};
 use ledger_store::*;
 use units::{Pico, TenantId};
 
@@ -107,6 +109,109 @@ async fn a_series_sums_to_the_same_totals() {
             .any(|s| s.principal.as_deref() == Some("key-1"))
     );
     assert_eq!(store.spend(Month::of(at(0)).next()).await.unwrap(), []);
+}
+
+/// All charges of a span, by step.
+async fn charges(store: &SqliteStore, tenant: Option<TenantId>, step: u32) -> Vec<Charge> {
+    let mut all = Vec::new();
+    let mut take = |charge| {
+        all.push(charge);
+        ControlFlow::Continue(())
+    };
+    store
+        .charges(tenant, hour(), step, &mut take)
+        .await
+        .unwrap();
+    all
+}
+
+#[tokio::test]
+async fn charges_sum_to_the_bill_whatever_the_step() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let mut events: Vec<LedgerEvent> = (0..60).flat_map(|n| served(n, 30)).collect();
+    events.extend((60..90).flat_map(|n| served(n, 1_000)));
+    events.push(counters("w0", 60, 300_000_000, 5_000_000));
+    events.push(counters("w0", 1_100, 450_000_000, 5_000_000));
+    store.apply(batch(1, events)).await.unwrap();
+    store.settle(at(1_100)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    let mut before = None;
+    for step in [1, 4, 96] {
+        let all = charges(&store, None, step).await;
+        let sum: Pico = all.iter().map(|charge| charge.amount).sum();
+        assert_eq!(sum, proof.pool_cost, "step {step}");
+        let lines: u64 = all.iter().map(|charge| charge.lines).sum();
+        assert_eq!(lines, proof.lines);
+        assert!(before.is_none_or(|more| all.len() <= more), "step {step}");
+        before = Some(all.len());
+        for charge in &all {
+            assert_eq!(charge.from.index() % i64::from(step), 0);
+            assert_eq!(charge.to.index() - charge.from.index(), i64::from(step));
+            let rate = charge.rate.as_ref().unwrap();
+            assert_eq!(
+                rate.subject.as_ref(),
+                format!("pool {}", charge.host.as_ref().unwrap())
+            );
+            assert_eq!(charge.payer.is_none(), charge.meter != Meter::DeviceBusy);
+            assert_eq!(charge.tokens.is_some(), charge.meter == Meter::DeviceBusy);
+        }
+        let order: Vec<_> = all.iter().map(|c| (c.from, c.payer.clone())).collect();
+        assert!(order.is_sorted());
+    }
+}
+
+#[tokio::test]
+async fn charges_of_a_tenant_are_its_own_and_may_be_broken_off() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let mut events: Vec<LedgerEvent> = (0..60).flat_map(|n| served(n, 30)).collect();
+    events.push(counters("w0", 60, 300_000_000, 0));
+    store.apply(batch(1, events)).await.unwrap();
+    store.settle(at(60)).await.unwrap();
+    let of = |charge: &Charge| charge.payer.as_ref().map(|(tenant, _)| tenant.clone());
+    let all = charges(&store, None, 96).await;
+    for n in 0..3 {
+        let own = charges(&store, Some(tenant(n)), 96).await;
+        assert!(!own.is_empty());
+        let expected: Vec<Charge> = all
+            .iter()
+            .filter(|c| of(c) == Some(tenant(n)))
+            .cloned()
+            .collect();
+        assert_eq!(own, expected);
+    }
+    let nobody = TenantId::new("nobody").unwrap();
+    assert_eq!(charges(&store, Some(nobody), 96).await, []);
+
+    let mut seen = 0;
+    let mut take = |_| {
+        seen += 1;
+        ControlFlow::Break(())
+    };
+    store.charges(None, hour(), 1, &mut take).await.unwrap();
+    assert_eq!(seen, 1);
+}
+
+#[tokio::test]
+async fn unknown_amounts_are_counted_and_summed_as_nothing() {
+    let (_dir, store) = store(IdlePolicy::Separate).await;
+    let mut events = Vec::new();
+    for n in 0..4 {
+        for mut event in served(n, 30) {
+            if let LedgerEvent::Attempt(attempt) = &mut event
+                && n == 0
+            {
+                attempt.receipt.device_ns = None;
+            }
+            events.push(event);
+        }
+    }
+    events.push(counters("w0", 60, 300_000_000, 0));
+    store.apply(batch(1, events)).await.unwrap();
+    store.settle(at(60)).await.unwrap();
+    let all = charges(&store, None, 96).await;
+    assert_eq!(all.iter().map(|charge| charge.unknown).sum::<u64>(), 1);
+    let sum: Pico = all.iter().map(|charge| charge.amount).sum();
+    assert_eq!(sum, store.verify().await.unwrap().pool_cost);
 }
 
 #[tokio::test]
