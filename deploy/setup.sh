@@ -2,12 +2,13 @@
 # Makes this machine ready, and is the only thing that installs anything. Safe to run again: it does what
 # is missing, says what it does, and is silent when nothing is.
 #
-# usage: deploy/setup.sh [test] [train] [bench] [check]
+# usage: deploy/setup.sh [test] [train] [bench] [check] [wasm]
 #   (nothing)  libtorch for the worker and the trainer
 #   test       also cargo-nextest, promtool, the FOCUS validator, and an environment with pytest and the OpenAI SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
+#   wasm       also what builds plugins written in Rust: rustup's target, else Debian's compiler, unpacked
 #
 # Needs Rust (rustup or cargo), gcc with g++, Python 3.9 or newer with venv, and git.
 # Everything lands in one cache per user: $MOEGATE_CACHE, else $XDG_CACHE_HOME/moegate, else ~/.cache/moegate.
@@ -187,8 +188,59 @@ yardstick() {
     have nginx || [ -x /usr/sbin/nginx ] || system_package nginx-light "nginx is missing, the bench compares with it"
 }
 
+# Builds guests: rustup's own target, else Debian's rustc with the sources of its std, unpacked and not installed, so
+# that nothing on the machine changes. The sources must be of exactly the compiler's version: both come from there.
+guest_toolchain() {
+    local folder=$cache/wasm target=wasm32-unknown-unknown
+    if have rustup && (cd "$repo" && rustup target list --installed 2>/dev/null | grep -qx "$target"); then return 0; fi
+    [ -x "$folder/bin/rustc" ] && [ -f "$folder/env" ] && return 0
+    have apt-get && have dpkg-deb && [ "$(uname -m)" = x86_64 ] \
+        || die "no compiler for WebAssembly: rustup target add $target"
+    say "unpacking Debian's Rust compiler and the sources of std into $folder (488 MB, once)"
+    local version release series llvm package
+    version=$(apt-cache policy rustc-web 2>/dev/null | awk '/Candidate:/{print $2}')
+    if [ -z "$version" ] || [ "$version" = "(none)" ]; then
+        apt-get update -q >/dev/null || die "apt-get update failed: rustup target add $target does as well"
+        version=$(apt-cache policy rustc-web | awk '/Candidate:/{print $2}')
+    fi
+    release=${version%%+*}
+    series=${release%.*}
+    # The library names the LLVM that it was built with.
+    llvm=$(apt-cache show "libstd-rust-web-$series=$version" 2>/dev/null | sed -n 's/.*libllvm\([0-9]*\).*/\1/p' | sort -un | tail -n 1)
+    [ -n "$llvm" ] || die "apt offers no rustc-web: rustup target add $target"
+    begin_dir
+    chmod 755 "$build_dir"
+    (cd "$build_dir" && apt-get -q download "rustc-web=$version" "libstd-rust-web-$series=$version" \
+        "libstd-rust-web-dev=$version" "rust-web-src=$version" "rust-web-llvm=$version" "libllvm$llvm" "lld-$llvm" >/dev/null 2>&1) \
+        || die "Debian's rustc-web $version cannot be fetched: run apt-get update, or rustup target add $target"
+    for package in "$build_dir"/*.deb; do dpkg-deb -x "$package" "$build_dir"; done
+    rm -rf "$build_dir"/*.deb "$build_dir/usr/share"
+    find "$build_dir/usr/src/rustc-$release" -mindepth 1 -maxdepth 1 ! -name library -exec rm -rf {} +
+    mkdir "$build_dir/bin"
+    guest_program usr/bin/rustc "$llvm"
+    guest_program "usr/lib/llvm-$llvm/bin/wasm-ld" "$llvm"
+    cat >"$build_dir/env" <<END
+export RUSTC_BOOTSTRAP=1 RUSTC=$folder/bin/rustc
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$folder/usr/lib/rustlib/x86_64-unknown-linux-gnu/bin/wasm-component-ld
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Clink-arg=--wasm-ld-path=$folder/bin/wasm-ld --remap-path-prefix=$folder/usr/src/rustc-$release=/rustc --remap-path-prefix=$folder/usr/lib/rustlib/src/rust=/rustc --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/registry"
+END
+    finish_dir "$folder"
+    "$folder/bin/rustc" -V >/dev/null || die "the unpacked compiler does not run: see $folder"
+}
+
+# A program of the unpacked packages finds its libraries beside itself, wherever the folder lies.
+guest_program() {
+    local program=$build_dir/bin/${1##*/}
+    cat >"$program" <<END
+#!/bin/sh
+at=\$(cd "\$(dirname "\$0")/.." && pwd)
+LD_LIBRARY_PATH=\$at/usr/lib/x86_64-linux-gnu:\$at/usr/lib/llvm-$2/lib exec "\$at/$1" "\$@"
+END
+    chmod 755 "$program"
+}
+
 for part in "$@"; do
-    case $part in test | train | bench | check) ;; *) die "unknown part $part: test, train, bench or check" ;; esac
+    case $part in test | train | bench | check | wasm) ;; *) die "unknown part $part: test, train, bench, check or wasm" ;; esac
 done
 basics
 one_at_a_time
@@ -199,6 +251,7 @@ for part in "$@"; do
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;
+        wasm) guest_toolchain ;;
     esac
 done
 [ $((SECONDS - started)) -lt 5 ] || say "ready after $((SECONDS - started)) s"
