@@ -15,11 +15,20 @@ const LINKS: &[(&str, &[&str])] = &[
     ("dashboard", &["units"]),
     ("focus", &["ledger", "units"]),
     ("economics", &[]),
+    ("documents", &["units"]),
+    ("egress", &["units"]),
+    ("plugin-engine", &[]),
+    ("plugin-host", &["plugin-engine", "units"]),
+    ("plugin-package", &["units"]),
+    ("experts-sdk", &["experts-sdk-macros"]),
+    ("experts-sdk-macros", &[]),
     (
         "moegate",
         &[
             "dashboard",
+            "documents",
             "economics",
+            "egress",
             "expert-card",
             "expert-pool",
             "focus",
@@ -27,6 +36,8 @@ const LINKS: &[(&str, &[&str])] = &[
             "ledger",
             "ledger-store",
             "openai-api",
+            "plugin-host",
+            "plugin-package",
             "router",
             "units",
         ],
@@ -51,7 +62,7 @@ const LINKS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("bench", &[]),
+    ("bench", &["plugin-host", "units"]),
     ("tests", &["ledger", "ledger-store", "units"]),
 ];
 

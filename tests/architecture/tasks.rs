@@ -13,6 +13,10 @@ const OWNERS: &[(&str, &str)] = &[
         "gateway/store/src/backstage.rs",
         "`Backstage` awaits its end when it is dropped; the thread that opens a file ends with that",
     ),
+    (
+        "gateway/plugin-host/src/runtime.rs",
+        "`PluginHost` stops the ticker and awaits its end when it is dropped",
+    ),
 ];
 
 /// Where a test may pause between two looks at something outside that tells nobody when it changes.
