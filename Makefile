@@ -14,7 +14,10 @@ export MOEGATE_PYTHON ?= $(MOEGATE_CACHE)/venv/bin/python
 # Validates exports of the ledger; absent where there is no Python 3.12.
 export MOEGATE_FOCUS_VALIDATOR ?= $(MOEGATE_CACHE)/focus/bin/focus-validator
 
-.PHONY: help demo demo-once test check fmt bench train setup
+# The program that turns components into code is built apart: nothing else may link a code generator.
+COMPILER := cargo build --manifest-path gateway/plugin-compiler/Cargo.toml --target-dir "$(or $(CARGO_TARGET_DIR),target)"
+
+.PHONY: help demo demo-once test check fmt bench train setup plugin-compiler
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,25 +25,37 @@ help: ## this list
 setup: ## what demo needs, and nothing more
 	@deploy/setup.sh
 
+plugin-compiler: ## the program that compiles plugins
+	$(COMPILER)
+
 demo: setup ## gateway, worker, four experts and sample traffic on 127.0.0.1:8080, until Ctrl-C
 	@cargo build --workspace --bins
+	@$(COMPILER)
 	@# The program just built: `cargo run -p` would build the libraries again with other features.
 	@"$(DEBUG)/moegate" demo $(ARGS)
 
 demo-once: setup ## the same, then exit: 0 only if every check held
 	@cargo build --workspace --bins
+	@$(COMPILER)
 	@"$(DEBUG)/moegate" demo --once $(ARGS)
 
 test: ## every test, with the real parts
 	@deploy/setup.sh test
 	@# Programs and tests in one go: apart, their features differ and every library is built twice.
 	cargo build --workspace --bins --tests
+	$(COMPILER)
 	cargo nextest run --workspace --no-fail-fast $(ARGS)
+	@# Guests: natively with a host in memory, and their components against what is committed.
+	cargo nextest run --manifest-path plugins/Cargo.toml --workspace --target-dir "$(or $(CARGO_TARGET_DIR),target)/natively"
+	@plugins/build.sh --check || { [ $$? -eq 3 ] && echo "skipped: the components were not built again"; }
 
 check: ## format, lints, licences and bans, docs
 	@deploy/setup.sh check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --manifest-path gateway/plugin-compiler/Cargo.toml --target-dir "$(or $(CARGO_TARGET_DIR),target)" -- -D warnings
+	cargo fmt --check --manifest-path gateway/plugin-compiler/Cargo.toml
+	cargo fmt --all --check --manifest-path plugins/Cargo.toml
 	cargo deny --workspace check --hide-inclusion-graph bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 

@@ -20,6 +20,7 @@ mod learning;
 mod limits;
 mod official_sdk;
 mod operator;
+mod plugins;
 mod streams;
 mod surface;
 mod traffic;

@@ -10,6 +10,7 @@ use bench::gateway::{GatewayPlan, compare};
 use bench::load::{self, LoadPlan, chat_request};
 use bench::machine::Circumstances;
 use bench::mock::{Mock, MockConfig};
+use bench::plugin::PluginPlan;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
@@ -30,6 +31,27 @@ enum Command {
     Load(LoadArgs),
     /// Measure the gateway beside a plain proxy on the same mock, in turns.
     Gateway(GatewayArgs),
+    /// Measure what a call of a plugin costs.
+    Plugin(PluginArgs),
+}
+
+#[derive(Debug, Args)]
+struct PluginArgs {
+    /// The compiler; absent: beside this program.
+    #[arg(long)]
+    compiler: Option<PathBuf>,
+    /// The guest.
+    #[arg(long, default_value = "plugins/prebuilt/bench-echo.wasm")]
+    guest: PathBuf,
+    /// Calls of each measurement.
+    #[arg(long, default_value_t = 20_000)]
+    calls: u32,
+    /// Instances held alive.
+    #[arg(long, default_value_t = 500)]
+    held: u32,
+    /// Where the result is written; nowhere if absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +171,7 @@ impl Cli {
             Command::Mock(args) => mock(&args).await,
             Command::Load(args) => drive(&args).await,
             Command::Gateway(args) => gateway(&args).await,
+            Command::Plugin(args) => plugin(&args).await,
         }
     }
 }
@@ -171,6 +194,23 @@ async fn mock(args: &MockArgs) -> anyhow::Result<String> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(format!("{}\n", serde_json::to_string(&mock.counts())?))
+}
+
+async fn plugin(args: &PluginArgs) -> anyhow::Result<String> {
+    let circumstances = Circumstances::now();
+    let beside = std::env::current_exe()?.with_file_name("moegate-plugin-compiler");
+    let plan = PluginPlan {
+        compiler: args.compiler.clone().unwrap_or(beside),
+        guest: args.guest.clone(),
+        calls: args.calls,
+        held: args.held,
+    };
+    let figures = bench::plugin::measure(&plan).await?;
+    let said = serde_json::to_string_pretty(&figures)?;
+    if let Some(out) = &args.out {
+        write(out, circumstances, figures)?;
+    }
+    Ok(format!("{said}\n"))
 }
 
 async fn drive(args: &LoadArgs) -> anyhow::Result<String> {

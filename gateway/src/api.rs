@@ -12,7 +12,7 @@ mod models;
 pub mod respond;
 
 pub use context::{ANSWER_PREFIX, RequestContext, header};
-pub use models::AUTO;
+pub use models::{AUTO, WORKFLOW};
 
 use std::sync::Arc;
 

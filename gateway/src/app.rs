@@ -3,27 +3,28 @@
 mod build;
 mod upkeep;
 
-pub use build::{BuildError, open_captures, open_store};
+pub use build::{BuildError, open_captures, open_plugin_store, open_store};
 pub use upkeep::Upkeep;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use expert_pool::Pool;
+use expert_pool::{LocalSource, Pool};
 use http::{HeaderMap, Response};
 use openai_api::ApiError;
-use units::{Clock, ExpertId, IdSource, RequestId, TenantId, Timestamp};
+use units::{Clock, ExpertId, IdSource, PoolId, RequestId, TenantId, Timestamp};
 
 use crate::admission::{Admission, Refusal};
 use crate::api::{RequestContext, failure, respond};
 use crate::auth::{Authenticator, Principal};
 use crate::capture::Capture;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ExpertEntry};
 use crate::config::Config;
 use crate::drift::Drift;
-use crate::gates::{Change, Gates};
+use crate::gates::{Change, Gates, Joining};
 use crate::metrics::Metrics;
+use crate::plugins::{PluginChange, PluginExpert, Plugins};
 use crate::prices::Prices;
 use crate::recorder::Recorder;
 use crate::sessions::Sessions;
@@ -58,12 +59,16 @@ pub struct App {
     pub capture: Capture,
     /// Has the traffic changed?
     pub drift: Drift,
-    /// Workers and remotes.
+    /// What tenants have installed.
+    pub plugins: Arc<Plugins>,
+    /// Workers, remotes and plugins.
     pub pool: Pool,
     /// Journal and store.
     pub recorder: Recorder,
     /// Counters and histograms.
     pub metrics: Metrics,
+    /// Who charges for plugins, as the pool names it.
+    pub plugin_pool: PoolId,
     /// People at the dashboard.
     pub sessions: Sessions,
     /// Held while keys are read and taken over, so that an older reading never replaces a newer one.
@@ -165,6 +170,100 @@ impl App {
             }
         }
         changes
+    }
+
+    /// Loads what the lock file of plugins names now, where that has changed. Calls that run end with the version they
+    /// began with.
+    pub async fn refresh_plugins(&self) -> Vec<PluginChange> {
+        let changes = self.plugins.refresh(self.clock.now()).await;
+        let mut changed = false;
+        for change in &changes {
+            match change {
+                PluginChange::Loaded(tenant, plugin, version) => {
+                    changed = true;
+                    tracing::info!(%tenant, %plugin, version, "plugin serves");
+                }
+                PluginChange::Removed(tenant, plugin) => {
+                    changed = true;
+                    tracing::info!(%tenant, %plugin, "plugin is gone");
+                }
+                PluginChange::Failed(tenant, plugin, why) => {
+                    self.metrics.plugin_load_failures.inc();
+                    tracing::error!(%tenant, %plugin, %why, "plugin cannot be loaded");
+                }
+            }
+        }
+        if changed {
+            self.offer_plugins();
+            let placed =
+                self.plugins
+                    .live()
+                    .experts()
+                    .into_iter()
+                    .filter_map(|(id, (_, installed))| {
+                        let examples = installed
+                            .calibration
+                            .iter()
+                            .map(|one| (one.prompt.clone(), one.accepted))
+                            .collect::<Vec<_>>();
+                        let domain = installed
+                            .manifest
+                            .expert
+                            .domain
+                            .clone()
+                            .unwrap_or_else(|| "general".to_owned());
+                        (!examples.is_empty()).then_some(Joining {
+                            id,
+                            domain,
+                            examples,
+                        })
+                    });
+            let (gates, placed): (_, Vec<Joining>) = (Arc::clone(&self.gates), placed.collect());
+            if tokio::task::spawn_blocking(move || gates.place(&placed))
+                .await
+                .is_err()
+            {
+                tracing::error!("placing plugins in the gate failed");
+            }
+        }
+        changes
+    }
+
+    /// Tells catalog, prices, gate and pool of the plugins that are installed now.
+    fn offer_plugins(&self) {
+        let before = self.catalog.load();
+        let catalog = before.with_plugins(&self.plugins.live());
+        let is_plugin = |expert: &&ExpertEntry| expert.only_for.is_some();
+        for gone in before
+            .experts()
+            .iter()
+            .filter(is_plugin)
+            .filter(|old| catalog.get(&old.id).is_none())
+        {
+            self.pool.remove_local(&gone.id);
+        }
+        for expert in catalog
+            .experts()
+            .iter()
+            .filter(is_plugin)
+            .filter(|new| before.get(&new.id).is_none())
+        {
+            let source = LocalSource {
+                expert: expert.id.clone(),
+                pool: self.plugin_pool.clone(),
+                capacity: expert.concurrency.unwrap_or(1),
+                answers: Arc::new(PluginExpert {
+                    id: expert.id.clone(),
+                    plugins: Arc::clone(&self.plugins),
+                }),
+            };
+            if let Err(why) = self.pool.add_local(&source) {
+                tracing::error!(plugin = %expert.id, %why, "plugin cannot be asked");
+            }
+        }
+        self.prices
+            .refresh(&catalog, self.recorder.rates(), self.clock.now());
+        self.catalog.store(Arc::new(catalog));
     }
 
     /// Was this request made by this tenant?

@@ -180,6 +180,7 @@ impl Authenticator {
             kind: CredentialKind::ApiKey,
             roles: record.roles,
             allowed_experts: principal::both(&tenant.allowed_experts, &record.allowed_experts),
+            key_experts: record.allowed_experts.clone(),
             limits: record.limits,
         })
     }
@@ -211,6 +212,7 @@ impl Authenticator {
             kind: CredentialKind::Jwt,
             roles: identity.roles,
             allowed_experts: tenant.allowed_experts.clone(),
+            key_experts: None,
             limits: identity.limits,
         };
         Ok((principal, identity.expires))

@@ -1,14 +1,22 @@
 //! The experts the gateway offers: cards of its pools and remotes of its configuration, with prices.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use expert_card::{CardError, ExpertCard};
 use ledger::{Host, Meter, Price as LedgerPrice, RateBook, RateSubject};
+use plugin_package::Kind;
 use router::{Candidate, Capabilities, Price};
-use units::{ExpertId, Nanos, Pico, PoolId, ProviderId, Timestamp, Tokens};
+use units::{ExpertId, Nanos, Pico, PoolId, ProviderId, TenantId, Timestamp, Tokens};
 
+use crate::api::WORKFLOW;
+use crate::auth::Principal;
 use crate::config::{Config, RemoteConfig};
+use crate::plugins::{Installed, Live, PROVIDER};
+
+/// Calls of one plugin at once, all tenants together.
+const CALLS_AT_ONCE: u32 = 256;
 
 /// Why the experts of a configuration cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +67,68 @@ pub struct ExpertEntry {
     pub typical_latency: Option<Nanos>,
     /// Most requests at a time; `None` where workers say so themselves.
     pub concurrency: Option<u32>,
+    /// The tenants that have installed it; `None`: it is everybody's.
+    pub only_for: Option<Arc<BTreeSet<TenantId>>>,
+    /// A workflow: asked by its name only.
+    pub workflow: bool,
 }
 
 impl ExpertEntry {
+    /// Does the tenant know of it?
+    pub fn is_offered_to(&self, tenant: &TenantId) -> bool {
+        self.only_for
+            .as_ref()
+            .is_none_or(|only| only.contains(tenant))
+    }
+
+    /// May the principal ask it? What a tenant has installed need not be among the experts it is allowed.
+    pub fn is_usable_by(&self, principal: &Principal) -> bool {
+        match &self.only_for {
+            None => principal.may_use(&self.id),
+            Some(only) => only.contains(&principal.tenant) && principal.may_use_plugin(&self.id),
+        }
+    }
+
+    /// What goes into `model`.
+    pub fn model(&self) -> String {
+        let name = self.id.as_str();
+        match (self.workflow, name.split_once('.')) {
+            (true, Some((namespace, name))) => format!("{WORKFLOW}{namespace}/{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// A plugin and the tenants that have it.
+    fn plugin(id: &ExpertId, tenants: BTreeSet<TenantId>, installed: &Installed) -> Option<Self> {
+        let facts = &installed.manifest.expert;
+        let accepted = installed
+            .calibration
+            .iter()
+            .filter(|one| one.accepted)
+            .count();
+        let seen = installed.calibration.len();
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand examples")]
+        let measured = (seen > 0).then(|| (accepted as f32 + 1.0) / (seen as f32 + 2.0));
+        Some(Self {
+            id: id.clone(),
+            domain: facts.domain.clone().unwrap_or_else(|| "general".to_owned()),
+            generalist: false,
+            owner: installed.manifest.name.namespace().to_owned(),
+            host: Host::Provider(ProviderId::new(PROVIDER).ok()?),
+            tasks: facts.tasks.clone(),
+            context_tokens: facts
+                .context_tokens
+                .map(|tokens| Tokens::new(tokens.into())),
+            tools: false,
+            prior_quality: measured.or(facts.quality),
+            typical_output: None,
+            typical_latency: Some(Nanos::new(1_000_000)),
+            concurrency: Some(CALLS_AT_ONCE),
+            only_for: Some(Arc::new(tenants)),
+            workflow: installed.manifest.kind == Kind::Workflow,
+        })
+    }
+
     /// Does its card have the task? Remotes take any.
     pub fn has_task(&self, task: &str) -> bool {
         self.tasks.is_empty() || self.tasks.iter().any(|own| own == task)
@@ -118,6 +185,30 @@ impl Catalog {
         Ok(Self { experts, by_id })
     }
 
+    /// The same with the plugins that are installed now. One whose id an expert has already is left out.
+    #[must_use]
+    pub fn with_plugins(&self, live: &Live) -> Self {
+        let own = self
+            .experts
+            .iter()
+            .filter(|expert| expert.only_for.is_none());
+        let mut experts: Vec<ExpertEntry> = own.cloned().collect();
+        for (id, (tenants, installed)) in live.experts() {
+            if experts.iter().any(|expert| expert.id == id) {
+                tracing::error!(plugin = %id, "an expert has this name already");
+                continue;
+            }
+            experts.extend(ExpertEntry::plugin(&id, tenants, &installed));
+        }
+        experts.sort_by(|a, b| a.id.cmp(&b.id));
+        let by_id = experts
+            .iter()
+            .enumerate()
+            .map(|(at, e)| (e.id.clone(), at))
+            .collect();
+        Self { experts, by_id }
+    }
+
     /// Every expert.
     pub fn experts(&self) -> &[ExpertEntry] {
         &self.experts
@@ -162,6 +253,8 @@ fn hosted(dir: &Path, pool: &PoolId) -> Result<ExpertEntry, CatalogError> {
         typical_output: None,
         typical_latency: None,
         concurrency: None,
+        only_for: None,
+        workflow: false,
         generalist: false,
         id: card.id,
         domain: card.domain,
@@ -186,6 +279,8 @@ fn remote_entry(remote: &RemoteConfig) -> Result<ExpertEntry, CatalogError> {
             u64::from(remote.latency_ms).saturating_mul(1_000_000),
         )),
         concurrency: Some(remote.concurrency),
+        only_for: None,
+        workflow: false,
     })
 }
 

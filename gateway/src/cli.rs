@@ -3,9 +3,11 @@
 mod capture;
 mod check;
 mod demo;
+mod docs;
 mod gate;
 mod key;
 mod ledger;
+mod plugin;
 mod scenario;
 mod serve;
 mod signals;
@@ -50,6 +52,10 @@ enum Command {
     Scenario(scenario::ScenarioArgs),
     /// Prove the books.
     Ledger(ledger::LedgerArgs),
+    /// Add, list and remove documents that plugins may search.
+    Docs(docs::DocsArgs),
+    /// Write, try, publish and install plugins.
+    Plugin(plugin::PluginArgs),
 }
 
 /// Where the configuration is.
@@ -90,6 +96,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Capture(args) => capture::run(&args),
         Command::Scenario(args) => scenario::run(&args),
         Command::Ledger(args) => ledger::run(&args),
+        Command::Docs(args) => docs::run(&args),
+        Command::Plugin(args) => plugin::run(&args),
     }
 }
 

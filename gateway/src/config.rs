@@ -6,6 +6,7 @@
 mod check;
 mod experts;
 mod load;
+mod plugins;
 mod policy;
 mod server;
 mod tenants;
@@ -15,6 +16,7 @@ pub use experts::{
     ChildWorkers, PoolConfig, PriceRow, RateRow, RemoteConfig, WorkerAddress, WorkerDns,
 };
 pub use load::{Overrides, load};
+pub use plugins::PluginsConfig;
 pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
 pub use server::{ServerConfig, StoreConfig, TlsConfig};
 pub use tenants::{CaptureConfig, ScenarioConfig, TenantConfig};
@@ -50,6 +52,9 @@ pub struct Config {
     /// Who may call.
     #[serde(default)]
     pub tenants: Vec<TenantConfig>,
+    /// Plugins of partners and tenants.
+    #[serde(default)]
+    pub plugins: PluginsConfig,
     /// How callers are recognised.
     #[serde(default)]
     pub auth: AuthConfig,

@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod gates;
 pub mod gateway;
 pub mod metrics;
+pub mod plugins;
 pub mod pools;
 pub mod prices;
 pub mod promotion;

@@ -88,6 +88,12 @@ pub struct Metrics {
     pub gate_swaps: IntCounter,
     /// Times a pointer named a gate that could not be loaded.
     pub gate_failures: IntCounter,
+    /// Calls of plugins without an answer, by plugin and code.
+    pub plugin_failures: IntCounterVec,
+    /// CPU time of plugins, seconds, by plugin.
+    pub plugin_cpu: CounterVec,
+    /// Versions of plugins that could not be loaded.
+    pub plugin_load_failures: IntCounter,
 }
 
 fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
@@ -281,6 +287,19 @@ impl Metrics {
                 "moegate_gate_load_failures_total",
                 "Times a pointer named a gate that could not be loaded.",
             )?,
+            plugin_failures: counters(
+                "moegate_plugin_failures_total",
+                "Calls of plugins without an answer.",
+                &["plugin", "code"],
+            )?,
+            plugin_cpu: CounterVec::new(
+                Opts::new("moegate_plugin_cpu_seconds_total", "CPU time of plugins."),
+                &["plugin"],
+            )?,
+            plugin_load_failures: IntCounter::new(
+                "moegate_plugin_load_failures_total",
+                "Versions of plugins that could not be loaded.",
+            )?,
             workers: Arc::default(),
             registry,
         };
@@ -294,7 +313,7 @@ impl Metrics {
             .try_for_each(|metric| self.registry.register(metric))
     }
 
-    fn all(&self) -> [Box<dyn Collector>; 32] {
+    fn all(&self) -> [Box<dyn Collector>; 35] {
         [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
@@ -328,6 +347,9 @@ impl Metrics {
             Box::new(self.selection_entropy.clone()),
             Box::new(self.gate_swaps.clone()),
             Box::new(self.gate_failures.clone()),
+            Box::new(self.plugin_failures.clone()),
+            Box::new(self.plugin_cpu.clone()),
+            Box::new(self.plugin_load_failures.clone()),
         ]
     }
 

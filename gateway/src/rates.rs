@@ -6,6 +6,7 @@ use ledger::{LedgerError, Meter, Price, Rate, RateBook, RateSubject};
 use units::{Currency, Pico, ProviderId, Timestamp};
 
 use crate::config::{Config, PoolConfig, RemoteConfig};
+use crate::plugins::PROVIDER;
 
 /// Why the price lists are unusable.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +35,9 @@ pub fn book(config: &Config) -> Result<RateBook, RateError> {
         .remotes
         .iter()
         .flat_map(|r| r.prices.iter().map(|price| price.currency));
+    let plugins = config.plugins.rates.iter().map(|rate| rate.currency);
     let mut currency = None;
-    for next in pools.chain(remotes) {
+    for next in pools.chain(remotes).chain(plugins) {
         match currency {
             Some(first) if first != next => return Err(RateError::Currencies(first, next)),
             _ => currency = Some(next),
@@ -48,6 +50,7 @@ pub fn book(config: &Config) -> Result<RateBook, RateError> {
     for remote in &config.remotes {
         remote_rows(remote, &mut rows)?;
     }
+    plugin_rows(config, &mut rows)?;
     Ok(RateBook::new(currency.unwrap_or(Currency::USD), rows)?)
 }
 
@@ -56,6 +59,21 @@ fn pool_rows(pool: &PoolConfig, rows: &mut Vec<Rate>) -> Result<(), RateError> {
         rows.push(Rate {
             subject: RateSubject::Pool(pool.id.clone()),
             meter: Meter::DeviceBusy,
+            price: Price::per_device_hour(rate.per_hour)?,
+            from: instant(&rate.effective_from)?,
+            source: Arc::from(rate.source.as_str()),
+        });
+    }
+    Ok(())
+}
+
+/// An hour of a plugin's CPU time is priced like an hour of a device.
+fn plugin_rows(config: &Config, rows: &mut Vec<Rate>) -> Result<(), RateError> {
+    let unreadable = |why: units::IdError| RateError::Unreadable(why.to_string());
+    for rate in &config.plugins.rates {
+        rows.push(Rate {
+            subject: RateSubject::Provider(ProviderId::new(PROVIDER).map_err(unreadable)?),
+            meter: Meter::PluginCpu,
             price: Price::per_device_hour(rate.per_hour)?,
             from: instant(&rate.effective_from)?,
             source: Arc::from(rate.source.as_str()),

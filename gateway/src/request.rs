@@ -5,22 +5,25 @@ mod route;
 mod stream;
 mod whole;
 
-pub use booking::{Booked, Booking, Ending, Slot, ppm, recorded};
-pub use route::Route;
+pub use booking::{Admitted, Booked, Booking, Ending, Slot, attempt_record, ppm, recorded};
+pub use route::{Choosing, Route};
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use expert_pool::{AttemptLimits, CallPlan, PoolFailure, RequestBody};
+use expert_pool::{AttemptLimits, CallPlan, CallScope, PoolFailure, RequestBody};
 use http::{HeaderMap, HeaderName, Response};
 use openai_api::{ApiError, ChatRequest, ErrorKind, RequestError};
+use parking_lot::Mutex;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use units::Nanos;
 
 use crate::admission::AdmitAsk;
 use crate::api::{RequestContext, body, failure, header};
 use crate::app::App;
-use crate::auth::Role;
+use crate::auth::{Principal, Role};
+use crate::plugins::{Nested, NestedFacts, Scope};
 
 /// The decision's id, on every answer that has one.
 const X_DECISION: HeaderName = HeaderName::from_static("x-moegate-decision");
@@ -99,19 +102,22 @@ pub async fn serve(
     }
     let decision = header(&route.decision.id.to_string());
     let slot = Slot::default();
-    let plan = plan(app, context, &route, &slot, body);
-    slot.put(Booking::open(
-        app,
-        context,
-        &principal,
-        route,
+    let scope = plugin_scope(app, context, &principal, &route, headers);
+    let mut plan = plan(app, context, &route, &slot, body);
+    plan.scope = scope
+        .as_ref()
+        .map(|scope| CallScope::new(Arc::clone(scope)));
+    let admitted = Admitted {
         permit,
-        form.streams,
-    ));
+        streamed: form.streams,
+        nested: scope.as_ref().map(|scope| Arc::clone(&scope.nested)),
+    };
+    slot.put(Booking::open(app, context, &principal, route, admitted));
+    let asked = Asked { slot, plan, scope };
     let mut response = if form.streams {
-        stream::answer(app, context, slot, plan, form.wants_usage).await
+        stream::answer(app, context, asked, form.wants_usage).await
     } else {
-        whole::answer(app, context, slot, plan).await
+        whole::answer(app, context, asked).await
     };
     rate.write(response.headers_mut());
     response.headers_mut().insert(X_DECISION, decision);
@@ -123,6 +129,54 @@ pub async fn serve(
 struct Form {
     streams: bool,
     wants_usage: bool,
+}
+
+/// A booked request on its way to the pool.
+struct Asked {
+    slot: Slot,
+    plan: CallPlan,
+    scope: Option<Arc<Scope>>,
+}
+
+/// What plugins are told of the request, where one may be asked.
+fn plugin_scope(
+    app: &Arc<App>,
+    context: &RequestContext,
+    principal: &Principal,
+    route: &Route,
+    headers: &HeaderMap,
+) -> Option<Arc<Scope>> {
+    let live = app.plugins.live();
+    let mut own = route.order.iter();
+    own.find(|expert| live.get(&principal.tenant, expert).is_some())?;
+    let facts = NestedFacts {
+        request: context.id,
+        tenant: principal.tenant.clone(),
+        scenario: route.scenario.clone(),
+        decision: Some(route.decision.id),
+    };
+    // The caller's own name for the run; nobody else's run can be named with it.
+    let run = headers
+        .get("idempotency-key")
+        .filter(|key| key.len() <= 256)
+        .map(|key| {
+            let digest = Sha256::new()
+                .chain_update(principal.subject.as_str())
+                .chain_update([0])
+                .chain_update(key);
+            hex::encode(digest.finalize())
+        });
+    Some(Arc::new(Scope {
+        app: Arc::clone(app),
+        principal: principal.clone(),
+        context: context.clone(),
+        scenario: route.scenario.clone(),
+        source: route.source,
+        chain: Vec::new(),
+        run: run.unwrap_or_else(|| context.id.to_string()),
+        nested: Nested::new(app, facts),
+        trouble: Mutex::default(),
+    }))
 }
 
 /// What the pool is asked to do. If the client goes away, the booking is closed with whatever the
@@ -142,13 +196,18 @@ fn plan(
         timeout: context.left(app.clock.as_ref()),
         traceparent: Some(context.traceparent.clone()),
         task: route.task.clone(),
+        scope: None,
         limits: AttemptLimits::default(),
         on_abandon: Some(Box::new(move |reports| slot.abandon(reports))),
     }
 }
 
-/// What the client is told where the pool has no answer.
-fn failed(failure: &PoolFailure) -> ApiError {
+/// What the client is told where the pool has no answer: what a plugin said of itself, where that was why.
+fn failed(failure: &PoolFailure, scope: Option<&Arc<Scope>>) -> ApiError {
+    let own = scope.and_then(|scope| scope.trouble.lock().take());
+    if let (Some(error), false) = (own, matches!(failure, PoolFailure::Refused { .. })) {
+        return error;
+    }
     let ms = |time: &Option<Nanos>| time.map_or(250, |t| t.get().div_ceil(1_000_000)).max(1);
     match failure {
         PoolFailure::NoReplica => failure::no_expert(1_000),

@@ -34,6 +34,10 @@ pub struct Rule {
     pub policy: Policy,
     /// The task it asks of experts.
     pub task: Option<String>,
+    /// The workflow that serves it.
+    pub workflow: Option<String>,
+    /// Experts that tenant or scenario names.
+    named: Vec<ExpertId>,
 }
 
 impl Tenants {
@@ -59,7 +63,7 @@ impl Tenants {
         let mut unknown = Vec::new();
         for (id, tenant) in &self.0 {
             for rule in tenant.rules.values().chain([&tenant.unassigned]) {
-                for expert in rule.policy.allowed.iter().flatten() {
+                for expert in &rule.named {
                     if catalog.get(expert).is_none() {
                         unknown.push((id.clone(), expert.clone()));
                     }
@@ -98,12 +102,19 @@ impl Tenant {
                 epsilon: tenant.exploration.unwrap_or(defaults.exploration),
                 margin: tenant.explore_within.unwrap_or(defaults.explore_within),
             },
-            ..policy(defaults, tenant.allowed_experts.as_ref())
+            // Candidates are those that the principal may use: the policy need not look again.
+            ..policy(defaults, None)
         };
+        let named: Vec<ExpertId> = tenant.allowed_experts.iter().flatten().cloned().collect();
         let rules = tenant
             .scenarios
             .iter()
-            .map(|s| (s.id.clone(), rule(s, &base)))
+            .map(|s| {
+                (
+                    s.id.clone(),
+                    rule(s, &base, tenant.allowed_experts.as_ref()),
+                )
+            })
             .collect();
         Self {
             name: tenant.name.clone(),
@@ -114,6 +125,8 @@ impl Tenant {
                 name: "unassigned".to_owned(),
                 policy: base,
                 task: None,
+                workflow: None,
+                named,
             },
         }
     }
@@ -142,13 +155,13 @@ fn policy(defaults: &PolicyConfig, allowed: Option<&BTreeSet<ExpertId>>) -> Poli
     }
 }
 
-fn rule(scenario: &ScenarioConfig, base: &Policy) -> Rule {
+fn rule(scenario: &ScenarioConfig, base: &Policy, outer: Option<&BTreeSet<ExpertId>>) -> Rule {
     let mut policy = base.clone();
     if let Some(value) = scenario.value_per_accepted_task {
         policy.value = value;
     }
     if let Some(own) = &scenario.allowed_experts {
-        policy.allowed = Some(match &base.allowed {
+        policy.allowed = Some(match outer {
             None => own.iter().cloned().collect(),
             Some(outer) => outer.iter().filter(|e| own.contains(e)).cloned().collect(),
         });
@@ -157,5 +170,7 @@ fn rule(scenario: &ScenarioConfig, base: &Policy) -> Rule {
         name: scenario.name.clone(),
         policy,
         task: scenario.task.clone(),
+        workflow: scenario.workflow.clone(),
+        named: scenario.allowed_experts.iter().flatten().cloned().collect(),
     }
 }

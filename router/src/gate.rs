@@ -91,6 +91,16 @@ impl Gate {
         ))
     }
 
+    /// A gate from a package in memory, under a version of the caller's.
+    ///
+    /// # Errors
+    /// As if it were read from a file.
+    pub fn from_package_as(package: &Package, version: &str) -> Result<Self, GateError> {
+        let mut gate = Self::from_package(package)?;
+        gate.version = Arc::from(version);
+        Ok(gate)
+    }
+
     /// `package` has been checked.
     fn new(package: Package, digest: &str) -> Self {
         let Package { manifest, weights } = package;

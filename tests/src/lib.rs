@@ -13,6 +13,7 @@ pub mod h2;
 pub mod http;
 pub mod mock;
 mod process;
+pub mod publisher;
 pub mod sdk;
 pub mod system;
 pub mod upstream;

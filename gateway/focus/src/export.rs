@@ -36,7 +36,7 @@ pub struct Summary {
 }
 
 enum Sink {
-    Csv(CsvFile<BufWriter<File>>),
+    Csv(Box<CsvFile<BufWriter<File>>>),
     Parquet(Box<ParquetFile<BufWriter<File>>>),
 }
 
@@ -86,7 +86,9 @@ impl Export {
             summary: Summary::default(),
         };
         export.sink = Some(match format {
-            Format::Csv => Sink::Csv(CsvFile::begin(file).map_err(|why| export.csv(why))?),
+            Format::Csv => Sink::Csv(Box::new(
+                CsvFile::begin(file).map_err(|why| export.csv(why))?,
+            )),
             Format::Parquet => {
                 let begun = ParquetFile::begin(file).map_err(|why| export.parquet(why))?;
                 Sink::Parquet(Box::new(begun))

@@ -144,6 +144,7 @@ impl<'a> Line<'a> {
             Meter::CacheWrite => "API Cache Write",
             Meter::OutputText => "API Output",
             Meter::OutputReasoning => "API Reasoning Output",
+            Meter::PluginCpu => "Plugin CPU",
         }
     }
 
@@ -178,10 +179,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether a meter counts nanoseconds of a device.
+/// Whether a meter counts nanoseconds of our own machines.
 fn is_time(meter: Meter) -> bool {
     matches!(
         meter,
-        Meter::DeviceBusy | Meter::DeviceLoad | Meter::DeviceIdle | Meter::DeviceUnattributed
+        Meter::DeviceBusy
+            | Meter::DeviceLoad
+            | Meter::DeviceIdle
+            | Meter::DeviceUnattributed
+            | Meter::PluginCpu
     )
 }

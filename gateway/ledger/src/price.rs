@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The marginal cost of an attempt as far as it is known when it ends: device time at the pool's rate, or
-/// tokens at the price list. A pool's idle time comes on top when its window closes. `None` is unknown.
+/// tokens or CPU time at the price list. A pool's idle time comes on top when its window closes. `None` is unknown.
 pub fn price_now(rates: &RateBook, attempt: &AttemptRecord) -> Option<Pico> {
     match &attempt.host {
         Host::Pool(pool) => {
@@ -20,9 +20,8 @@ pub fn price_now(rates: &RateBook, attempt: &AttemptRecord) -> Option<Pico> {
             rate.price.of_time(device).ok()
         }
         Host::Provider(_) => {
-            let (head, tail) = used(attempt);
             let mut sum = Pico::ZERO;
-            for (meter, count) in head.into_iter().chain(tail.into_iter().flatten()) {
+            for (meter, count) in used(attempt).into_iter().flatten() {
                 sum = sum
                     .checked_add(priced(rates, attempt, meter, count?)?.0)
                     .ok()?;
@@ -32,40 +31,42 @@ pub fn price_now(rates: &RateBook, attempt: &AttemptRecord) -> Option<Pico> {
     }
 }
 
-/// The lines of an attempt at a remote API, one per bucket of tokens, priced at the list in force when it
+/// The lines of an attempt at a remote API or a plugin, one per bucket of tokens or for its CPU time, priced at the list in force when it
 /// ended. What is unknown is a line without an amount. An attempt of a pool has no lines until its window
 /// closes.
 pub fn token_lines(rates: &RateBook, attempt: &AttemptRecord) -> Vec<CostLine> {
     if matches!(attempt.host, Host::Pool(_)) {
         return Vec::new();
     }
-    let (head, tail) = used(attempt);
-    let all = head.into_iter().chain(tail.into_iter().flatten());
+    let all = used(attempt).into_iter().flatten();
     all.map(|(meter, count)| line(rates, attempt, meter, count))
         .collect()
 }
 
-type Used = (Meter, Option<Tokens>);
+/// A meter and its count, where that is known.
+type Used = (Meter, Option<u64>);
 
-/// The meters of an attempt: input and output always, the others where something was counted.
-fn used(attempt: &AttemptRecord) -> ([Used; 2], [Option<Used>; 3]) {
+/// The meters of an attempt: of a plugin its CPU time; of a remote input and output always, the others where
+/// something was counted.
+fn used(attempt: &AttemptRecord) -> [Option<Used>; 5] {
+    if let Some(time) = attempt.receipt.cpu_ns {
+        let own = (Meter::PluginCpu, Some(time.get()));
+        return [Some(own), None, None, None, None];
+    }
     let tokens = &attempt.receipt.tokens;
+    let always = |meter, count: Option<Tokens>| Some((meter, count.map(Tokens::get)));
     let some = |meter, count: Option<Tokens>| {
         count
             .filter(|count| *count != Tokens::ZERO)
-            .map(|count| (meter, Some(count)))
+            .map(|count| (meter, Some(count.get())))
     };
-    (
-        [
-            (Meter::InputUncached, tokens.input_uncached),
-            (Meter::OutputText, tokens.output_text),
-        ],
-        [
-            some(Meter::CacheRead, tokens.cache_read),
-            some(Meter::CacheWrite, tokens.cache_write),
-            some(Meter::OutputReasoning, tokens.output_reasoning),
-        ],
-    )
+    [
+        always(Meter::InputUncached, tokens.input_uncached),
+        always(Meter::OutputText, tokens.output_text),
+        some(Meter::CacheRead, tokens.cache_read),
+        some(Meter::CacheWrite, tokens.cache_write),
+        some(Meter::OutputReasoning, tokens.output_reasoning),
+    ]
 }
 
 /// The amount and its rate. Nothing used costs nothing where there is a price; where there is none, even
@@ -74,7 +75,7 @@ fn priced(
     rates: &RateBook,
     attempt: &AttemptRecord,
     meter: Meter,
-    count: Tokens,
+    count: u64,
 ) -> Option<(Pico, RateId)> {
     let Host::Provider(provider) = &attempt.host else {
         return None;
@@ -87,16 +88,11 @@ fn priced(
             attempt.finished,
         )
     })?;
-    let amount = rate.price.of(count.get()).ok()?;
+    let amount = rate.price.of(count).ok()?;
     amount.to_i64().is_ok().then_some((amount, *id))
 }
 
-fn line(
-    rates: &RateBook,
-    attempt: &AttemptRecord,
-    meter: Meter,
-    count: Option<Tokens>,
-) -> CostLine {
+fn line(rates: &RateBook, attempt: &AttemptRecord, meter: Meter, count: Option<u64>) -> CostLine {
     let price = count.and_then(|count| priced(rates, attempt, meter, count));
     let method = Method::TokenPrice1;
     let bucket = Bucket::of(attempt.finished);
@@ -108,7 +104,7 @@ fn line(
         expert: Some(attempt.expert.clone()),
         purpose: Some(attempt.purpose()),
         meter,
-        quantity: count.map(Tokens::get),
+        quantity: count,
         amount: price.map(|(amount, _)| amount),
         rate: price.map(|(_, rate)| rate),
         method,

@@ -31,6 +31,8 @@ coded!(
         OutputText = 13, "output_text";
         /// Output tokens of hidden reasoning.
         OutputReasoning = 14, "output_reasoning";
+        /// CPU time of a plugin, in ns.
+        PluginCpu = 20, "plugin_cpu";
     }
 );
 

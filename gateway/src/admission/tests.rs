@@ -35,6 +35,7 @@ fn principal(tenant_name: &str, key_name: &str, limits: Option<Limits>) -> Princ
         kind: CredentialKind::ApiKey,
         roles: Roles::USER,
         allowed_experts: None,
+        key_experts: None,
         limits,
     }
 }

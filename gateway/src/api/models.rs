@@ -14,6 +14,8 @@ use crate::auth::Principal;
 
 /// The name that lets the gate decide.
 pub const AUTO: &str = "auto";
+/// What precedes the name of a workflow.
+pub const WORKFLOW: &str = "workflow/";
 const OWNER: &str = "moegate";
 
 /// The list.
@@ -56,8 +58,8 @@ fn visible(app: &App, principal: &Principal) -> Vec<Model> {
     let mut models: Vec<Model> = catalog
         .experts()
         .iter()
-        .filter(|expert| principal.may_use(&expert.id))
-        .map(|expert| Model::new(expert.id.as_str(), 0, &expert.owner))
+        .filter(|expert| expert.is_usable_by(principal))
+        .map(|expert| Model::new(&expert.model(), 0, &expert.owner))
         .collect();
     if !models.is_empty() {
         models.insert(0, Model::new(AUTO, 0, OWNER));

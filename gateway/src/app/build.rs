@@ -10,11 +10,11 @@ use arc_swap::ArcSwap;
 use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
 use ledger::Month;
 use ledger_store::{
-    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteCaptures, SqliteStore, Store,
-    StoreError,
+    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteCaptures, SqlitePlugins,
+    SqliteStore, Store, StoreError,
 };
 use sha2::{Digest, Sha256};
-use units::{Clock, IdSource, KeyId, TenantId, Timestamp};
+use units::{Clock, IdSource, KeyId, PoolId, TenantId, Timestamp};
 
 use super::App;
 use crate::admission::{Admission, Limits};
@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::drift::Drift;
 use crate::gates::{Gates, RegistryError};
 use crate::metrics::Metrics;
+use crate::plugins::{PROVIDER, Plugins};
 use crate::prices::Prices;
 use crate::rates::{self, RateError};
 use crate::recorder::Recorder;
@@ -80,6 +81,9 @@ pub enum BuildError {
         #[source]
         why: JournalError,
     },
+    /// A name of our own is none.
+    #[error("a built-in name is none")]
+    Name,
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
@@ -133,6 +137,21 @@ pub async fn open_captures(config: &Config) -> Result<SqliteCaptures, BuildError
         })
 }
 
+/// Opens the file of plugins' values and steps in the store's folder.
+///
+/// # Errors
+/// The folder or the file cannot be used.
+pub async fn open_plugin_store(config: &Config) -> Result<SqlitePlugins, BuildError> {
+    let dir = &config.store.dir;
+    make_folder(dir)?;
+    SqlitePlugins::open(&dir.join("plugins.sqlite"))
+        .await
+        .map_err(|why| BuildError::Store {
+            dir: dir.display().to_string(),
+            why,
+        })
+}
+
 fn database(dir: &Path) -> std::path::PathBuf {
     dir.join("moegate.sqlite")
 }
@@ -168,6 +187,7 @@ impl App {
             tenants: Arc::clone(&tenants),
         };
         let captures = Arc::new(open_captures(&config).await?);
+        let kept = Arc::new(open_plugin_store(&config).await?);
         let app = Self {
             config_version: version(&config),
             started,
@@ -178,6 +198,8 @@ impl App {
             catalog: ArcSwap::from_pointee(catalog),
             recorder: Recorder::new(journal, store, rates, failures),
             metrics,
+            plugins: Arc::new(Plugins::new(&config, kept)),
+            plugin_pool: PoolId::new(PROVIDER).map_err(|_| BuildError::Name)?,
             sessions: Sessions::default(),
             config,
             clock,
@@ -193,6 +215,7 @@ impl App {
             dir: dir.clone(),
             why,
         };
+        app.refresh_plugins().await;
         app.refresh_keys().await.map_err(failed)?;
         app.post_leftovers().await;
         app.restore_budgets().await.map_err(failed)?;

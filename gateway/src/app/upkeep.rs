@@ -25,6 +25,8 @@ const PRICES_EVERY: Duration = Duration::from_secs(30);
 const BUDGETS_EVERY: Duration = Duration::from_secs(30);
 /// How often the gates' pointers are looked at: a promotion by the command line counts after this time.
 const GATES_EVERY: Duration = Duration::from_secs(1);
+/// How often the lock file of plugins is looked at.
+const PLUGINS_EVERY: Duration = Duration::from_secs(1);
 /// How often the traffic is compared with the gate's training.
 const DRIFT_EVERY: Duration = Duration::from_secs(5);
 /// How often captured features that are too old are deleted.
@@ -55,6 +57,7 @@ impl Upkeep {
             (BUDGETS_EVERY, Chore::Budgets),
             (COUNTERS_EVERY, Chore::Counters),
             (GATES_EVERY, Chore::Gates),
+            (PLUGINS_EVERY, Chore::Plugins),
             (DRIFT_EVERY, Chore::Drift),
             (FORGET_EVERY, Chore::Forget),
         ] {
@@ -91,6 +94,7 @@ enum Chore {
     Budgets,
     Counters,
     Gates,
+    Plugins,
     Drift,
     Forget,
 }
@@ -127,6 +131,7 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
             }
             Chore::Counters => app.record_counters(&app.pool.samples()),
             Chore::Gates => drop(app.refresh_gates().await),
+            Chore::Plugins => drop(app.refresh_plugins().await),
             Chore::Drift => app.drift.compare(&app.gates.live(), &app.metrics),
             Chore::Forget => match app.capture.forget_old(app.clock.now()).await {
                 Ok(0) => {}

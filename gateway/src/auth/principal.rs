@@ -41,6 +41,8 @@ pub struct Principal {
     pub roles: Roles,
     /// The experts that both the tenant and the key allow; `None` is every expert, an empty set is none.
     pub allowed_experts: Option<Arc<BTreeSet<ExpertId>>>,
+    /// The experts that the key alone allows; `None` is every expert.
+    pub key_experts: Option<Arc<BTreeSet<ExpertId>>>,
     /// Limits of this key or subject alone, beside those of the tenant.
     pub limits: Option<Limits>,
 }
@@ -51,6 +53,12 @@ impl Principal {
         self.allowed_experts
             .as_ref()
             .is_none_or(|allowed| allowed.contains(expert))
+    }
+
+    /// May this principal use a plugin that its tenant has installed?
+    pub fn may_use_plugin(&self, expert: &ExpertId) -> bool {
+        let own = self.key_experts.as_ref();
+        own.is_none_or(|allowed| allowed.contains(expert))
     }
 
     /// Refuses who lacks a role.

@@ -58,6 +58,9 @@ pub struct ScenarioConfig {
     /// The task of the experts' cards that it asks for; absent leaves the choice to the expert.
     #[serde(default)]
     pub task: Option<String>,
+    /// The workflow that serves it where the request leaves the choice open: `name` or `namespace/name`.
+    #[serde(default)]
+    pub workflow: Option<String>,
     /// Experts it may use; absent means those of the tenant.
     #[serde(default)]
     pub allowed_experts: Option<BTreeSet<ExpertId>>,

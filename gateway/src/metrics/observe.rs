@@ -10,7 +10,7 @@ use super::Metrics;
 use crate::admission::BudgetUse;
 
 /// The counters of a worker that has just begun.
-const NOTHING_DONE: WorkerCounters = WorkerCounters {
+pub(super) const NOTHING_DONE: WorkerCounters = WorkerCounters {
     provisioned_ns: Nanos::new(0),
     busy_ns: Nanos::new(0),
     load_ns: Nanos::new(0),

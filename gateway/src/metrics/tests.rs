@@ -1,10 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use units::{Pico, PoolId};
+use expert_pool::{WorkerCounters, WorkerKey, WorkerSample};
+use units::{Nanos, Pico, PoolId, Timestamp};
 
-use super::*;
+use super::Metrics;
+use super::observe::NOTHING_DONE;
 
 fn rendered(metrics: &Metrics) -> String {
     String::from_utf8(metrics.render().unwrap()).unwrap()

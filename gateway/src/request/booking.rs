@@ -18,6 +18,7 @@ use crate::admission::Permit;
 use crate::api::RequestContext;
 use crate::app::App;
 use crate::auth::Principal;
+use crate::plugins::{Nested, NestedFacts};
 
 /// An admitted request that is not yet recorded.
 #[derive(Debug)]
@@ -30,6 +31,19 @@ pub struct Booking {
     permit: Permit,
     streamed: bool,
     attempts: Vec<AttemptReport>,
+    /// Attempts of plugins, where one may be asked.
+    nested: Option<Arc<Nested>>,
+}
+
+/// How a request was let in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What is reserved for it.
+    pub permit: Permit,
+    /// It is answered in pieces.
+    pub streamed: bool,
+    /// Where plugins book what they ask for, where one may be asked.
+    pub nested: Option<Arc<Nested>>,
 }
 
 /// How a request ended.
@@ -57,8 +71,7 @@ impl Booking {
         context: &RequestContext,
         principal: &Principal,
         route: Route,
-        permit: Permit,
-        streamed: bool,
+        admitted: Admitted,
     ) -> Self {
         app.metrics.running.inc();
         Self {
@@ -67,9 +80,10 @@ impl Booking {
             tenant: principal.tenant.clone(),
             principal: Arc::from(principal.subject.as_str()),
             route,
-            permit,
-            streamed,
+            permit: admitted.permit,
+            streamed: admitted.streamed,
             attempts: Vec::new(),
+            nested: admitted.nested,
         }
     }
 
@@ -86,23 +100,29 @@ impl Booking {
     /// Settles the budget, writes the journal, counts.
     pub fn close(mut self, ending: &Ending) -> Booked {
         let total = self.context.elapsed(self.app.clock.as_ref());
-        let reports = std::mem::take(&mut self.attempts);
+        let mut reports = std::mem::take(&mut self.attempts);
+        let own = reports.len();
+        let working: Nanos = reports.iter().map(|r| r.finished.since(r.started)).sum();
+        reports.extend(self.nested.iter().flat_map(|nested| nested.close()));
+        let facts = self.facts();
         let records: Vec<AttemptRecord> = reports
             .iter()
-            .map(|report| self.attempt_record(report))
+            .map(|report| attempt_record(report, &facts))
             .collect();
         let prices: Vec<Option<Pico>> = records
             .iter()
             .map(|record| self.app.recorder.price(record))
             .collect();
         let cost = sum(&prices);
+        // What plugins asked for was settled when it ended.
+        let own_cost = sum(prices.get(..own).unwrap_or_default());
         let tokens = records
             .iter()
+            .take(own)
             .map(|record| record.receipt.tokens.total())
             .try_fold(Tokens::ZERO, |all, one| {
                 one.map(|one| all.saturating_add(one))
             });
-        let working: Nanos = reports.iter().map(|r| r.finished.since(r.started)).sum();
         let overhead = total.saturating_sub(working);
         let mut events: Vec<LedgerEvent> = Vec::with_capacity(records.len().saturating_add(1));
         self.count(&reports, &prices, ending, total, overhead);
@@ -111,30 +131,17 @@ impl Booking {
         events.push(LedgerEvent::Request(request));
         let recorded = self.app.recorder.record(&events);
         self.app.recorder.remember(&self.tenant, self.context.id);
-        self.permit.settle(tokens.map(Tokens::get), cost);
+        self.permit.settle(tokens.map(Tokens::get), own_cost);
         Booked { cost, recorded }
     }
 
-    fn attempt_record(&self, report: &AttemptReport) -> AttemptRecord {
-        let host = match report.kind {
-            ReplicaKind::Worker => Host::Pool(report.pool.clone()),
-            ReplicaKind::Remote => {
-                let provider = ProviderId::new(report.expert.as_str());
-                provider.map_or_else(|_| Host::Pool(report.pool.clone()), Host::Provider)
-            }
-        };
-        AttemptRecord {
+    /// What all its attempts have in common.
+    fn facts(&self) -> NestedFacts {
+        NestedFacts {
             request: self.context.id,
             tenant: self.tenant.clone(),
             scenario: self.route.scenario.clone(),
-            expert: report.expert.clone(),
-            host,
-            replica: Some(Arc::clone(&report.replica)),
-            started: report.started,
-            finished: report.finished,
-            http_status: report.http_status,
             decision: Some(self.route.decision.id),
-            receipt: known_zero(report),
         }
     }
 
@@ -200,6 +207,12 @@ impl Booking {
                     .with_label_values(&[report.pool.as_str()]);
                 pool.inc_by(seconds(time));
             }
+            if let Some(time) = report.receipt.cpu_ns {
+                metrics
+                    .plugin_cpu
+                    .with_label_values(&[expert])
+                    .inc_by(seconds(time));
+            }
             let tokens = &report.receipt.tokens;
             for (kind, count) in [("input", tokens.input()), ("output", tokens.output())] {
                 if let Some(count) = count.and_then(|c| u32::try_from(c.get()).ok()) {
@@ -253,6 +266,33 @@ fn sum(prices: &[Option<Pico>]) -> Option<Pico> {
     prices
         .iter()
         .try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
+}
+
+/// An attempt as the ledger keeps it.
+pub fn attempt_record(report: &AttemptReport, of: &NestedFacts) -> AttemptRecord {
+    let host = match report.kind {
+        ReplicaKind::Worker => Host::Pool(report.pool.clone()),
+        ReplicaKind::Remote => provider(report.expert.as_str(), report),
+        ReplicaKind::Local => provider(report.pool.as_str(), report),
+    };
+    AttemptRecord {
+        request: of.request,
+        tenant: of.tenant.clone(),
+        scenario: of.scenario.clone(),
+        expert: report.expert.clone(),
+        host,
+        replica: Some(Arc::clone(&report.replica)),
+        started: report.started,
+        finished: report.finished,
+        http_status: report.http_status,
+        decision: of.decision,
+        receipt: known_zero(report),
+    }
+}
+
+/// Who charges by a price list.
+fn provider(name: &str, report: &AttemptReport) -> Host {
+    ProviderId::new(name).map_or_else(|_| Host::Pool(report.pool.clone()), Host::Provider)
 }
 
 /// Where nothing was sent, nothing was used: that zero is known.

@@ -1,6 +1,7 @@
 //! From a request to a decision: the scenario, the candidates as they stand now, the gate's choice.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use http::HeaderValue;
 use ledger::{Host, ScenarioSource};
@@ -11,7 +12,7 @@ use router::{
 };
 use units::{ExpertId, Pico, ScenarioId, Tokens};
 
-use crate::api::{AUTO, RequestContext, failure};
+use crate::api::{AUTO, RequestContext, WORKFLOW, failure};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::capture::{LiveChoice, Note};
@@ -39,6 +40,15 @@ pub struct Route {
     pub features: Option<Box<Captured>>,
 }
 
+/// Who may be asked, and for what, where that is not for the request to say: a plugin's question.
+#[derive(Debug, Default)]
+pub struct Choosing<'a> {
+    /// The experts that may be asked; `None` is everyone that the principal may use.
+    pub only: Option<&'a BTreeSet<ExpertId>>,
+    /// What it counts for.
+    pub scenario: Option<(ScenarioId, ScenarioSource)>,
+}
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new()) };
 }
@@ -49,13 +59,34 @@ impl Route {
     /// # Errors
     /// An unknown or forbidden model, an unknown scenario, or no expert that can answer.
     pub fn choose(app: &App, principal: &Principal, chat: &ChatRequest) -> Result<Self, ApiError> {
+        Self::choose_among(app, principal, chat, &Choosing::default())
+    }
+
+    /// Decides among some.
+    ///
+    /// # Errors
+    /// As [`Route::choose`].
+    pub fn choose_among(
+        app: &App,
+        principal: &Principal,
+        chat: &ChatRequest,
+        choosing: &Choosing<'_>,
+    ) -> Result<Self, ApiError> {
         let started = app.clock.monotonic();
         let tenant = app
             .tenants
             .get(&principal.tenant)
             .ok_or_else(failure::internal)?;
-        let declared = declared_scenario(tenant, chat)?;
-        let pinned = pinned(app, principal, &chat.model)?;
+        let declared = match &choosing.scenario {
+            Some((scenario, _)) => Some(scenario.clone()),
+            None => declared_scenario(tenant, chat)?,
+        };
+        let bound = declared.as_ref().filter(|_| choosing.scenario.is_none());
+        let bound = bound.and_then(|scenario| tenant.rule(scenario).workflow.as_deref());
+        let pinned = match bound.filter(|_| chat.model == AUTO) {
+            Some(workflow) => Some(workflow_of(app, principal, workflow)?),
+            None => pinned(app, principal, &chat.model, choosing)?,
+        };
         let texts = Texts::of(chat);
         let view = RequestView {
             tenant: &principal.tenant,
@@ -73,7 +104,16 @@ impl Route {
                 .is_some_and(|f| *f != ResponseFormat::Text),
         };
         let route = SCRATCH.with_borrow_mut(|scratch| {
-            app.decide(&view, tenant, principal, chat.metadata("task"), scratch)
+            app.decide(
+                &view,
+                &Asking {
+                    tenant,
+                    principal,
+                    choosing,
+                    task: chat.metadata("task"),
+                },
+                scratch,
+            )
         })?;
         let spent = app.clock.monotonic().saturating_sub(started);
         app.metrics
@@ -83,15 +123,27 @@ impl Route {
     }
 }
 
+/// What a decision is made for.
+struct Asking<'a> {
+    tenant: &'a Tenant,
+    principal: &'a Principal,
+    choosing: &'a Choosing<'a>,
+    task: Option<&'a str>,
+}
+
 impl App {
     fn decide(
         &self,
         view: &RequestView<'_>,
-        tenant: &Tenant,
-        principal: &Principal,
-        task: Option<&str>,
+        asking: &Asking<'_>,
         scratch: &mut Scratch,
     ) -> Result<Route, ApiError> {
+        let Asking {
+            tenant,
+            principal,
+            choosing,
+            task,
+        } = *asking;
         let gate = self.gates.live();
         let catalog = self.catalog.load();
         let mut features = self
@@ -106,13 +158,22 @@ impl App {
         let recognised =
             guess.probability >= self.config.gate.scenario_threshold && tenant.has(&guess.id);
         let (scenario, source) = match view.scenario {
-            Some(declared) => (declared.clone(), ScenarioSource::Declared),
+            Some(declared) => {
+                let told = choosing.scenario.as_ref().map(|(_, source)| *source);
+                (declared.clone(), told.unwrap_or(ScenarioSource::Declared))
+            }
             None if recognised => (guess.id.clone(), ScenarioSource::Recognised),
             None => (ScenarioId::unassigned(), ScenarioSource::Unassigned),
         };
         let rule = tenant.rule(&scenario);
         let usable = |expert: &&ExpertEntry| {
-            principal.may_use(&expert.id) && task.is_none_or(|task| expert.has_task(task))
+            // A workflow is asked by its name only.
+            let named = view.pinned.is_some_and(|pinned| *pinned == expert.id);
+            let may = match choosing.only {
+                Some(only) => only.contains(&expert.id),
+                None => expert.is_usable_by(principal),
+            };
+            may && (named || (!expert.workflow && task.is_none_or(|task| expert.has_task(task))))
         };
         let candidates: Vec<_> = catalog
             .experts()
@@ -231,18 +292,52 @@ fn declared_scenario(tenant: &Tenant, chat: &ChatRequest) -> Result<Option<Scena
     }
 }
 
-fn pinned(app: &App, principal: &Principal, model: &str) -> Result<Option<ExpertId>, ApiError> {
+fn pinned(
+    app: &App,
+    principal: &Principal,
+    model: &str,
+    choosing: &Choosing<'_>,
+) -> Result<Option<ExpertId>, ApiError> {
     if model == AUTO {
         return Ok(None);
     }
-    let known = ExpertId::new(model)
-        .ok()
-        .filter(|id| app.catalog.load().get(id).is_some());
-    match known {
-        None => Err(failure::unknown_model(model)),
-        Some(id) if !principal.may_use(&id) => Err(failure::forbidden_model(model)),
-        Some(id) => Ok(Some(id)),
+    if let Some(name) = model.strip_prefix(WORKFLOW) {
+        return workflow_of(app, principal, name).map(Some);
     }
+    let catalog = app.catalog.load();
+    let id = ExpertId::new(model).ok();
+    let Some(expert) = id.as_ref().and_then(|id| catalog.get(id)) else {
+        return Err(failure::unknown_model(model));
+    };
+    // Nobody learns what others have installed.
+    if !expert.is_offered_to(&principal.tenant) {
+        return Err(failure::unknown_model(model));
+    }
+    let may = match choosing.only {
+        Some(only) => only.contains(&expert.id),
+        None => expert.is_usable_by(principal),
+    };
+    if may {
+        return Ok(id);
+    }
+    Err(failure::forbidden_model(model))
+}
+
+/// The workflow of that name: `name`, or `namespace/name`.
+fn workflow_of(app: &App, principal: &Principal, name: &str) -> Result<ExpertId, ApiError> {
+    let unknown = || failure::unknown_model(&format!("{WORKFLOW}{name}"));
+    let live = app.plugins.live();
+    let id = match name.parse::<plugin_package::PluginName>() {
+        Ok(whole) => ExpertId::new(&whole.as_expert()).ok(),
+        Err(_) => live.workflow(&principal.tenant, name),
+    };
+    let id = id
+        .filter(|id| live.get(&principal.tenant, id).is_some())
+        .ok_or_else(unknown)?;
+    if principal.may_use_plugin(&id) {
+        return Ok(id);
+    }
+    Err(failure::forbidden_model(&format!("{WORKFLOW}{name}")))
 }
 
 fn refused(error: &DecideError) -> ApiError {

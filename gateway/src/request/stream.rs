@@ -7,29 +7,29 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use expert_pool::{AttemptReport, CallPlan, ExpertStream, StreamEvent};
+use expert_pool::{AttemptReport, ExpertStream, StreamEvent};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
 use openai_api::sse;
 use units::{AttemptStatus, ExpertId};
 
-use super::{Ending, Slot, X_EXPERT, failed};
+use super::{Asked, Ending, Slot, X_EXPERT, failed};
 use crate::api::{RequestContext, failure, header, respond};
 use crate::app::App;
 
 pub(super) async fn answer(
     app: &Arc<App>,
     context: &RequestContext,
-    slot: Slot,
-    plan: CallPlan,
+    asked: Asked,
     wants_usage: bool,
 ) -> Response<Body> {
+    let Asked { slot, plan, scope } = asked;
     let outcome = app.pool.stream(plan).await;
     slot.add(outcome.attempts);
     let stream = match outcome.result {
         Ok(stream) => stream,
         Err(why) => {
-            let error = failed(&why);
+            let error = failed(&why, scope.as_ref());
             tracing::warn!(request = %context.id, %why, "no stream");
             if let Some(booking) = slot.take() {
                 booking.close(&Ending {

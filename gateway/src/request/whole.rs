@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use expert_pool::CallPlan;
 use http::Response;
 
-use super::{Ending, Slot, X_COST, X_EXPERT, failed};
+use super::{Asked, Ending, X_COST, X_EXPERT, failed};
 use crate::api::{RequestContext, failure, header, respond};
 use crate::app::App;
 
 pub(super) async fn answer(
     app: &Arc<App>,
     context: &RequestContext,
-    slot: Slot,
-    plan: CallPlan,
+    asked: Asked,
 ) -> Response<Body> {
+    let Asked { slot, plan, scope } = asked;
     // Dropped while waiting, the pool calls `Slot::abandon`.
     let outcome = app.pool.call(plan).await;
     let Some(mut booking) = slot.take() else {
@@ -43,7 +42,7 @@ pub(super) async fn answer(
             response
         }
         Err(why) => {
-            let error = failed(&why);
+            let error = failed(&why, scope.as_ref());
             tracing::warn!(request = %context.id, %why, "no answer");
             booking.close(&Ending {
                 http_status: error.status,

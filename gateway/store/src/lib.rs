@@ -8,6 +8,7 @@ mod events;
 mod journal;
 mod judged;
 mod keys;
+mod plugins;
 mod report;
 mod sqlite;
 mod store;
@@ -17,11 +18,12 @@ pub use error::{JournalError, StoreError};
 pub use journal::{Journal, JournalConfig, JournalStatus};
 pub use judged::{Judged, JudgedQuery, JudgedRequest, Judgement};
 pub use keys::{ApiKey, KeyStore};
+pub use plugins::{PluginQuota, PluginScope, PluginStore, PluginWrite, StepRecord, Written};
 pub use report::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
     Span, Spend, TakeCharge,
 };
-pub use sqlite::{SqliteCaptures, SqliteStore};
+pub use sqlite::{SqliteCaptures, SqlitePlugins, SqliteStore};
 pub use store::{
     Applied, EventBatch, LedgerStore, Pricing, SettleReport, Store, StoreFuture, VerifyReport,
 };

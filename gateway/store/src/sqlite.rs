@@ -10,6 +10,7 @@ mod keys;
 mod names;
 mod number;
 mod outcomes;
+mod plugins;
 mod reports;
 mod rollup;
 mod rows;
@@ -18,6 +19,7 @@ mod settle;
 mod verify;
 
 pub use captures::SqliteCaptures;
+pub use plugins::SqlitePlugins;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;

@@ -16,6 +16,8 @@ mod journal;
 mod judged;
 #[path = "conformance/keys.rs"]
 mod keys;
+#[path = "conformance/plugins.rs"]
+mod plugins;
 #[path = "conformance/replay.rs"]
 mod replay;
 #[path = "conformance/reports.rs"]

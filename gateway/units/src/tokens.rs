@@ -50,6 +50,15 @@ pub struct TokenBuckets {
 }
 
 impl TokenBuckets {
+    /// No tokens, and that is known.
+    pub const NONE_USED: Self = Self {
+        input_uncached: Some(Tokens::ZERO),
+        cache_read: Some(Tokens::ZERO),
+        cache_write: Some(Tokens::ZERO),
+        output_text: Some(Tokens::ZERO),
+        output_reasoning: Some(Tokens::ZERO),
+    };
+
     /// All input tokens; `None` when the computed ones are unknown.
     pub fn input(&self) -> Option<Tokens> {
         let rest = [self.cache_read, self.cache_write];

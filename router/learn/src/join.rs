@@ -12,6 +12,10 @@ use crate::network::{Target, sigmoid};
 use crate::table::Row;
 use crate::{LearnError, encode};
 
+mod judged;
+
+pub use judged::join_judged;
+
 /// Fewest answers that an expert may join with.
 pub const LEAST: usize = 20;
 /// Variance of each expert's part in the mix, around an even share.

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use units::{AttemptId, AttemptStatus, Nanos, Purpose, Timestamp};
+use units::{AttemptId, AttemptStatus, Nanos, Purpose, Timestamp, TokenBuckets};
 
 use crate::breaker::Outcome;
 use crate::exchange::Exchange;
@@ -119,6 +119,11 @@ impl Attempt {
             Some(usage) => usage.receipt(self.id, self.purpose, status),
             None => from_pieces(pieces, self.id, self.purpose, status),
         };
+        if let Some(spent) = self.exchange.as_ref().and_then(Exchange::spent) {
+            receipt.cpu_ns = spent.cpu_ns;
+            receipt.fuel = spent.fuel;
+            receipt.tokens = TokenBuckets::NONE_USED;
+        }
         receipt.total_ns = Some(took);
         receipt.first_token_ns = self.first_token.or(receipt.first_token_ns);
         let replica = self.permit.replica();
@@ -146,6 +151,9 @@ impl Attempt {
                 replica.took(took);
                 Outcome::Success
             }
+            // Tenants share the place, not the plugin: what one's version does closes nothing to the others. Versions
+            // have circuits of their own.
+            Some(_) if replica.member.kind == ReplicaKind::Local => Outcome::Neutral,
             Some(AttemptError::Overloaded { retry_after, .. }) => {
                 if let Some(wait) = retry_after {
                     replica.pause(now.saturating_add(*wait));

@@ -11,9 +11,9 @@ use http::{HeaderMap, Request};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use crate::AttemptError;
 use crate::conn::{Conn, SendError};
 use crate::replica::Member;
+use crate::{AttemptError, LocalAnswer, LocalSpent};
 
 /// A request under way.
 pub(crate) struct Exchange {
@@ -22,6 +22,10 @@ pub(crate) struct Exchange {
     conn: Option<Box<Conn>>,
     fresh: bool,
     answer: Option<Incoming>,
+    /// The answer of an expert of this process: there is no connection then.
+    local: Option<Box<dyn LocalAnswer>>,
+    /// Its head was taken.
+    headed: bool,
 }
 
 /// The head of an answer.
@@ -38,6 +42,16 @@ impl Exchange {
         request: Request<Full<Bytes>>,
         timeout: Duration,
     ) -> Result<Self, AttemptError> {
+        if let Some(local) = &member.local {
+            return Ok(Self {
+                member: Arc::clone(member),
+                conn: None,
+                fresh: true,
+                answer: None,
+                local: Some(local.begin(request)),
+                headed: false,
+            });
+        }
         let (mut conn, fresh) = match member.idle.take() {
             Some(conn) => (conn, false),
             None => {
@@ -51,12 +65,19 @@ impl Exchange {
             conn: Some(conn),
             fresh,
             answer: None,
+            local: None,
+            headed: false,
         })
     }
 
     /// The head of the answer. A connection that closed before anything was sent is replaced by a
     /// new one, once.
     pub(crate) async fn head(&mut self, timeout: Duration) -> Result<Head, AttemptError> {
+        if let Some(local) = &mut self.local {
+            let (status, headers) = poll_fn(|cx| local.poll_head(cx)).await?;
+            self.headed = true;
+            return Ok(Head { status, headers });
+        }
         loop {
             let conn = self.conn.as_mut().ok_or(AttemptError::Reset)?;
             match poll_fn(|cx| conn.poll_head(cx)).await {
@@ -83,7 +104,10 @@ impl Exchange {
 
     /// Is the head of the answer still to come?
     pub(crate) fn awaits_head(&self) -> bool {
-        self.answer.is_none() && self.conn.is_some()
+        match &self.local {
+            Some(_) => !self.headed,
+            None => self.answer.is_none() && self.conn.is_some(),
+        }
     }
 
     /// The next piece of the answer; after its end the connection is kept for others.
@@ -91,6 +115,9 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, AttemptError>>> {
+        if let Some(local) = &mut self.local {
+            return local.poll_piece(cx);
+        }
         let (Some(conn), Some(answer)) = (&mut self.conn, &mut self.answer) else {
             return Poll::Ready(None);
         };
@@ -134,6 +161,11 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// What an expert of this process has used so far.
+    pub(crate) fn spent(&self) -> Option<LocalSpent> {
+        self.local.as_ref().map(|local| local.spent())
     }
 
     /// Gives the connection back if the answer is already at its end; closes it otherwise.

@@ -17,6 +17,7 @@ mod frames;
 mod guard;
 mod idle;
 mod io;
+mod local;
 mod membership;
 mod pick;
 mod places;
@@ -44,6 +45,7 @@ pub use config::{
     RetryConfig, WorkerSource,
 };
 pub use error::PoolError;
+pub use local::{CallScope, LocalAnswer, LocalExpert, LocalSource, LocalSpent};
 pub use plan::{AttemptLimits, CallOutcome, CallPlan, OnAbandon, StreamOutcome};
 pub use pool::Pool;
 pub use report::{AttemptError, AttemptReport, PoolFailure, ReplicaKind};

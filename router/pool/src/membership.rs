@@ -18,7 +18,8 @@ use crate::replica::{Member, MemberLoad, Replica, ReplicaFacts};
 use crate::status::WorkerStatus;
 use crate::tls::Tls;
 use crate::{
-    BreakerConfig, ConnectionConfig, PoolConfig, PoolError, RemoteSource, ReplicaKind, Target,
+    BreakerConfig, ConnectionConfig, LocalSource, PoolConfig, PoolError, RemoteSource, ReplicaKind,
+    Target,
 };
 
 /// The replicas of every expert at one moment.
@@ -43,6 +44,7 @@ pub(crate) struct Membership {
     connections: ConnectionConfig,
     pub(crate) sources: Vec<Source>,
     hosted: Mutex<BTreeMap<(usize, SocketAddr), Hosted>>,
+    locals: Mutex<BTreeMap<ExpertId, Hosted>>,
     snapshot: ArcSwap<Snapshot>,
     generation: watch::Sender<u64>,
     stop: CancellationToken,
@@ -89,6 +91,7 @@ impl Membership {
             connections: config.connections.clone(),
             sources,
             hosted: Mutex::default(),
+            locals: Mutex::default(),
             snapshot: ArcSwap::default(),
             generation: watch::Sender::new(0),
             stop,
@@ -197,12 +200,59 @@ impl Membership {
             entry.member.idle.clear();
         }
         hosted.clear();
+        self.locals.lock().clear();
+        self.publish(&hosted);
+    }
+
+    /// Adds an expert of this process, or puts another in its place.
+    pub(crate) fn add_local(&self, from: &LocalSource) -> Result<(), PoolError> {
+        let target: Target = "localhost".parse()?;
+        let name = from.expert.as_str();
+        let member = Arc::new(Member {
+            address: format!("plugin:{name}").into(),
+            // Never connected to.
+            socket: SocketAddr::from(([0, 0, 0, 0], 0)),
+            pool: from.pool.clone(),
+            kind: ReplicaKind::Local,
+            host: HeaderValue::from_static("localhost"),
+            chat: target.api("chat/completions")?,
+            status: target.path("/status")?,
+            authorization: None,
+            tls: None,
+            local: Some(Arc::clone(&from.answers)),
+            idle: Idle::new(0, self.connections.idle_timeout),
+            load: MemberLoad::new(),
+            gone: self.stop.child_token(),
+        });
+        member.load.report(0, Some(from.capacity));
+        let facts = ReplicaFacts {
+            expert: from.expert.clone(),
+            model: name.into(),
+            version: None,
+            domain: None,
+            loaded: true,
+        };
+        let replicas = vec![self.replica(&member, facts)];
+        let hosted = self.hosted.lock();
+        self.locals
+            .lock()
+            .insert(from.expert.clone(), Hosted { member, replicas });
+        self.publish(&hosted);
+        Ok(())
+    }
+
+    /// Takes an expert of this process out of the lists.
+    pub(crate) fn remove_local(&self, expert: &ExpertId) {
+        let hosted = self.hosted.lock();
+        self.locals.lock().remove(expert);
         self.publish(&hosted);
     }
 
     fn publish(&self, hosted: &BTreeMap<(usize, SocketAddr), Hosted>) {
         let mut snapshot = Snapshot::new();
-        for replica in hosted.values().flat_map(|entry| &entry.replicas) {
+        let locals = self.locals.lock();
+        let all = hosted.values().chain(locals.values());
+        for replica in all.flat_map(|entry| &entry.replicas) {
             snapshot
                 .entry(replica.expert.clone())
                 .or_default()
@@ -230,6 +280,7 @@ impl Membership {
             status: target.path("/status")?,
             authorization: source.authorization.clone(),
             tls: source.tls.clone(),
+            local: None,
             idle,
             load: MemberLoad::new(),
             gone: self.stop.child_token(),

@@ -5,7 +5,7 @@ use std::fmt;
 use http::HeaderValue;
 use units::{ExpertId, Nanos, RequestId};
 
-use crate::{Answer, AttemptReport, ExpertStream, PoolFailure, RequestBody};
+use crate::{Answer, AttemptReport, CallScope, ExpertStream, PoolFailure, RequestBody};
 
 /// Takes the reports that nobody waits for any more. It may run inside a `drop`: it must not block.
 pub type OnAbandon = Box<dyn FnOnce(Vec<AttemptReport>) + Send>;
@@ -25,6 +25,8 @@ pub struct CallPlan {
     /// The task the request is about, sent as `x-moegate-task`: a hint that experts without such a
     /// task pass over.
     pub task: Option<HeaderValue>,
+    /// Goes with the request to experts of this process.
+    pub scope: Option<CallScope>,
     /// How often the request may be tried.
     pub limits: AttemptLimits,
     /// Called once if the future of the call, or later the stream, is dropped before it gave its

@@ -21,7 +21,8 @@ use crate::resolve::{Resolve, SystemResolver};
 use crate::watchers::Samples;
 use crate::{
     CallOutcome, CallPlan, ConnectionConfig, DrainConfig, ExpertLoad, ExpertState, ExpertStream,
-    PoolConfig, PoolError, PoolFailure, ProbeConfig, RetryConfig, StreamOutcome, WorkerSample,
+    LocalSource, PoolConfig, PoolError, PoolFailure, ProbeConfig, RetryConfig, StreamOutcome,
+    WorkerSample,
 };
 
 /// The client of workers and remotes. Clones share everything.
@@ -168,6 +169,19 @@ impl Pool {
             (Err(failure), _) => Err(failure),
         };
         StreamOutcome { attempts, result }
+    }
+
+    /// Adds an expert of this process, or puts another in its place: what was begun ends with the old one.
+    ///
+    /// # Errors
+    /// Its name cannot be sent in a header.
+    pub fn add_local(&self, source: &LocalSource) -> Result<(), PoolError> {
+        self.shared.membership.add_local(source)
+    }
+
+    /// Takes an expert of this process out of every list; what was begun ends.
+    pub fn remove_local(&self, expert: &ExpertId) {
+        self.shared.membership.remove_local(expert);
     }
 
     /// The latest counters of every worker, of the living and of those that were seen last.

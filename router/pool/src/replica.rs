@@ -12,9 +12,9 @@ use units::{ExpertId, Nanos, PoolId};
 use crate::breaker::{Breaker, Outcome, Pass, Phase};
 use crate::idle::Idle;
 use crate::tls::Tls;
-use crate::{BreakerConfig, ReplicaKind};
+use crate::{BreakerConfig, LocalExpert, ReplicaKind};
 
-/// One address.
+/// One address, or one expert of this process.
 pub(crate) struct Member {
     pub(crate) address: Arc<str>,
     pub(crate) socket: SocketAddr,
@@ -25,6 +25,8 @@ pub(crate) struct Member {
     pub(crate) status: Uri,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) tls: Option<Tls>,
+    /// It answers in this process; there is no address.
+    pub(crate) local: Option<Arc<dyn LocalExpert>>,
     pub(crate) idle: Idle,
     pub(crate) load: MemberLoad,
     /// Ends its probes; it is gone from every list.

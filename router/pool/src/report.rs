@@ -43,6 +43,8 @@ pub enum ReplicaKind {
     Worker,
     /// A remote API: it may go on, and bill, after the connection closes.
     Remote,
+    /// An expert of this process: it stops when its answer is dropped.
+    Local,
 }
 
 /// What went wrong with one attempt. Never holds text of the request or of the answer.

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use units::{AttemptId, Nanos, Purpose, RequestId};
 
 use crate::replica::{Member, Replica};
-use crate::{CallPlan, RequestBody};
+use crate::{CallPlan, CallScope, RequestBody};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-moegate-attempt");
@@ -30,6 +30,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) traceparent: Option<&'a HeaderValue>,
     pub(crate) task: Option<&'a HeaderValue>,
     pub(crate) form: Form,
+    pub(crate) scope: Option<&'a CallScope>,
 }
 
 impl<'a> Ask<'a> {
@@ -40,6 +41,7 @@ impl<'a> Ask<'a> {
             traceparent: plan.traceparent.as_ref(),
             task: plan.task.as_ref(),
             form,
+            scope: plan.scope.as_ref(),
         }
     }
 
@@ -81,6 +83,9 @@ impl<'a> Ask<'a> {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = member.chat.clone();
         *request.headers_mut() = headers;
+        if let (Some(scope), true) = (self.scope, member.local.is_some()) {
+            request.extensions_mut().insert(scope.clone());
+        }
         request
     }
 }

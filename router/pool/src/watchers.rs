@@ -85,7 +85,7 @@ async fn resolve_again(shared: Arc<Shared>, index: usize) {
 async fn watch(shared: Arc<Shared>, member: Arc<Member>) {
     let every = match member.kind {
         ReplicaKind::Worker => shared.probe.every,
-        ReplicaKind::Remote => shared.connections.idle_timeout,
+        ReplicaKind::Remote | ReplicaKind::Local => shared.connections.idle_timeout,
     };
     let mut failures = 0_u32;
     loop {

@@ -149,7 +149,8 @@ const CHECKS: [(&str, &str); 13] = [
                  WHEN 11 THEN attempts.cache_read
                  WHEN 12 THEN attempts.cache_write
                  WHEN 13 THEN attempts.output_text
-                 WHEN 14 THEN attempts.output_reasoning END",
+                 WHEN 14 THEN attempts.output_reasoning
+                 WHEN 20 THEN attempts.cpu END",
     ),
     (
         "attempts without their lines, or with too many",
@@ -158,7 +159,8 @@ const CHECKS: [(&str, &str); 13] = [
              WHERE attempt IS NOT NULL GROUP BY attempt) AS posted ON posted.attempt = attempts.attempt
          WHERE CASE
              WHEN attempts.pool_window IS NULL THEN posted.lines IS NOT NULL
-             WHEN attempts.pool_window = 0 THEN COALESCE(posted.lines, 0) < 2
+             WHEN attempts.pool_window = 0
+                 THEN COALESCE(posted.lines, 0) < CASE WHEN attempts.cpu IS NULL THEN 2 ELSE 1 END
              ELSE posted.lines IS NOT 1 OR posted.pool_window IS NOT attempts.pool_window END",
     ),
     (

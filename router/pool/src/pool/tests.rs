@@ -140,6 +140,7 @@ fn plan(candidates: &[&str], form: Form) -> CallPlan {
         timeout: Nanos::from_duration(Duration::from_secs(60)),
         traceparent: None,
         task: None,
+        scope: None,
         limits: AttemptLimits::default(),
         on_abandon: None,
     }

@@ -1,0 +1,183 @@
+//! `moegate plugin …`: for authors, new, build, run, test, key, sign, publish and inspect; for tenants, trust, install,
+//! list, canary, rollback, remove and steps.
+
+mod author;
+mod build;
+mod checks;
+mod stubs;
+mod template;
+mod tenant;
+mod trial;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use plugin_package::PluginName;
+use semver::Version;
+use units::TenantId;
+
+use super::{ConfigArgs, runtime};
+
+#[derive(Debug, Args)]
+pub(super) struct PluginArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+/// What a plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// Rust, with the SDK that comes along.
+    Rust,
+}
+
+/// What a plugin exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Export {
+    /// Answers a chat.
+    Expert,
+    /// Runs steps over JSON.
+    Workflow,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Write a plugin to start from, with its tests.
+    New {
+        /// `namespace/name`.
+        name: PluginName,
+        /// What it is written in.
+        #[arg(long, value_enum, default_value_t = Language::Rust)]
+        lang: Language,
+        /// What it exports.
+        #[arg(long, value_enum, default_value_t = Export::Expert)]
+        kind: Export,
+        /// Where; absent: a folder of its name.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Build component.wasm, and print its size and imports.
+    Build(Folder),
+    /// Ask a plugin once, in the sandbox, with no service behind it.
+    Run {
+        #[command(flatten)]
+        folder: Folder,
+        /// The last user message; for a workflow its JSON.
+        #[arg(long)]
+        text: String,
+    },
+    /// Run the named checks; fails if one does.
+    Test(Folder),
+    /// Make a publisher's key pair.
+    Key {
+        /// Its id, as manifests name it.
+        #[arg(long)]
+        id: String,
+        /// The new file, for its owner only.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Sign the package.
+    Sign {
+        #[command(flatten)]
+        folder: Folder,
+        /// The file of the key pair.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Put the package into a registry.
+    Publish {
+        #[command(flatten)]
+        folder: Folder,
+        /// The registry's folder; absent: that of the configuration.
+        #[arg(long)]
+        registry: Option<PathBuf>,
+    },
+    /// Show what a package is and asks for.
+    Inspect(Folder),
+    /// Let a tenant trust a publisher's key.
+    Trust(tenant::TrustArgs),
+    /// Install a published package for a tenant; a running gateway serves it within two seconds.
+    Install(tenant::InstallArgs),
+    /// List what tenants have installed.
+    List,
+    /// Let a share of conversations try another version.
+    Canary {
+        #[command(flatten)]
+        whose: Whose,
+        /// The version to try.
+        #[arg(long)]
+        version: Version,
+        /// Share of conversations, percent.
+        #[arg(long)]
+        percent: u8,
+    },
+    /// Go back to the version before.
+    Rollback(Whose),
+    /// Take a plugin away from a tenant.
+    Remove(Whose),
+    /// Print the recorded steps of a tenant's workflows as JSON lines.
+    Steps {
+        /// Whose.
+        #[arg(long)]
+        tenant: TenantId,
+    },
+}
+
+/// A plugin of a tenant.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Whose {
+    /// `namespace/name`.
+    name: PluginName,
+    /// Whose.
+    #[arg(long)]
+    tenant: TenantId,
+}
+
+/// A plugin's folder.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Folder {
+    /// The folder with plugin.toml.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+pub(super) fn run(args: &PluginArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        PluginCommand::New {
+            name,
+            lang,
+            kind,
+            dir,
+        } => author::new(name, *lang, *kind, dir.as_deref()),
+        PluginCommand::Build(folder) => build::run(&folder.dir),
+        PluginCommand::Run { folder, text } => {
+            runtime(Some(1))?.block_on(trial::run(&folder.dir, text))
+        }
+        PluginCommand::Test(folder) => runtime(Some(2))?.block_on(checks::run(&folder.dir)),
+        PluginCommand::Key { id, out } => author::key(id, out),
+        PluginCommand::Sign { folder, key } => author::sign(&folder.dir, key),
+        PluginCommand::Publish { folder, registry } => {
+            let config = || args.config.load();
+            author::publish(&folder.dir, registry.as_deref(), config)
+        }
+        PluginCommand::Inspect(folder) => author::inspect(&folder.dir),
+        PluginCommand::Trust(trust) => tenant::trust(&args.config.load()?, trust),
+        PluginCommand::Install(install) => tenant::install(&args.config.load()?, install),
+        PluginCommand::List => tenant::list(&args.config.load()?),
+        PluginCommand::Canary {
+            whose,
+            version,
+            percent,
+        } => tenant::canary(&args.config.load()?, whose, version, *percent),
+        PluginCommand::Rollback(whose) => tenant::rollback(&args.config.load()?, whose),
+        PluginCommand::Remove(whose) => tenant::remove(&args.config.load()?, whose),
+        PluginCommand::Steps { tenant } => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(tenant::steps(&config, tenant))
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The tenant's way: whom to trust, what to run, and back again.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use ledger_store::PluginStore;
+use plugin_package::{
+    Canary, DirRegistry, LockFile, Locked, Package, PluginName, Previous, Registry, TrustStore,
+    TrustedKey, digest,
+};
+use semver::Version;
+use serde_json::json;
+use units::{Clock, TenantId, Timestamp};
+
+use super::Whose;
+use crate::app::open_plugin_store;
+use crate::cli::{Table, say};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::plugins::Paths;
+
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    /// Whose trust.
+    #[arg(long)]
+    tenant: TenantId,
+    /// The key's id.
+    #[arg(long)]
+    id: String,
+    /// Its public half, hex.
+    #[arg(long, required_unless_present = "revoke")]
+    public: Option<String>,
+    /// Where it may publish; may be given several times.
+    #[arg(long = "namespace", required_unless_present = "revoke")]
+    namespaces: Vec<String>,
+    /// Trust it no more, from now on.
+    #[arg(long)]
+    revoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InstallArgs {
+    /// `namespace/name`.
+    name: PluginName,
+    /// Its version; absent: the newest.
+    #[arg(long)]
+    version: Option<Version>,
+    /// For whom.
+    #[arg(long)]
+    tenant: TenantId,
+    /// A capability that is granted; may be given several times. The plugin is refused where it asks for more.
+    #[arg(long = "grant")]
+    grants: Vec<String>,
+    /// The tenant's settings, a JSON file.
+    #[arg(long)]
+    settings: Option<PathBuf>,
+    /// Take the package from this registry's folder first; absent: it is in the configuration's already.
+    #[arg(long)]
+    registry: Option<PathBuf>,
+}
+
+fn known(config: &Config, tenant: &TenantId) -> anyhow::Result<()> {
+    let known = config.tenants.iter().any(|own| own.id == *tenant);
+    anyhow::ensure!(known, "the configuration has no tenant {tenant}");
+    Ok(())
+}
+
+pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCode> {
+    known(config, &args.tenant)?;
+    let path = Paths::new(&config.plugins_dir()).trust(&args.tenant);
+    let mut store = TrustStore::load(&path)?;
+    if args.revoke {
+        if !store.revoked_keys.contains(&args.id) {
+            store.revoked_keys.push(args.id.clone());
+        }
+        store.save(&path)?;
+        say(format_args!(
+            "{} trusts the key {} no more",
+            args.tenant, args.id
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let public = args.public.clone().unwrap_or_default();
+    let there = store.keys.iter().find(|key| key.id == args.id);
+    anyhow::ensure!(
+        there.is_none_or(|key| key.public == public),
+        "the id {} belongs to another key already",
+        args.id
+    );
+    store.keys.retain(|key| key.id != args.id);
+    store.keys.push(TrustedKey {
+        id: args.id.clone(),
+        public,
+        namespaces: args.namespaces.clone(),
+        not_before: None,
+        not_after: None,
+    });
+    store.save(&path)?;
+    say(format_args!(
+        "{} trusts the key {} in {}",
+        args.tenant,
+        args.id,
+        args.namespaces.join(", ")
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A published package that the tenant trusts, with its digest.
+fn trusted(
+    config: &Config,
+    tenant: &TenantId,
+    name: &PluginName,
+    version: &Version,
+) -> anyhow::Result<(Package, String)> {
+    let paths = Paths::new(&config.plugins_dir());
+    let archive = DirRegistry::new(&paths.registry()).fetch(name, version)?;
+    let package = Package::open(&archive)?;
+    package.verify(
+        &TrustStore::load(&paths.trust(tenant))?,
+        SystemClock::new().now(),
+    )?;
+    Ok((package, hex::encode(digest(&archive))))
+}
+
+pub(super) fn install(config: &Config, args: &InstallArgs) -> anyhow::Result<ExitCode> {
+    known(config, &args.tenant)?;
+    let paths = Paths::new(&config.plugins_dir());
+    let own = DirRegistry::new(&paths.registry());
+    let source = args.registry.as_deref().map(DirRegistry::new);
+    let versions = source.as_ref().unwrap_or(&own).versions(&args.name)?;
+    let version = match &args.version {
+        Some(version) => version.clone(),
+        None => versions
+            .last()
+            .cloned()
+            .with_context(|| format!("nobody has published {}", args.name))?,
+    };
+    if let Some(source) = &source {
+        own.publish(&Package::open(&source.fetch(&args.name, &version)?)?)?;
+    }
+    let (package, digest) = trusted(config, &args.tenant, &args.name, &version)?;
+    let asked = package.manifest().capabilities.names();
+    let more: Vec<&str> = asked
+        .into_iter()
+        .filter(|name| !args.grants.iter().any(|own| own == name))
+        .collect();
+    anyhow::ensure!(
+        more.is_empty(),
+        "{} asks for more than is granted; add: {}",
+        args.name,
+        flags(&more)
+    );
+    let settings = args
+        .settings
+        .as_ref()
+        .map(|path| std::fs::read_to_string(path).with_context(|| path.display().to_string()))
+        .transpose()?;
+    if let Some(schema) = &package.manifest().config {
+        let value = serde_json::from_str(settings.as_deref().unwrap_or("{}"))
+            .context("the settings are no JSON")?;
+        schema.check(&value).context("the settings")?;
+    }
+    let mut lock = LockFile::load(&paths.lock())?;
+    let plugins = lock.tenants.entry(args.tenant.clone()).or_default();
+    let before = plugins
+        .get(&args.name)
+        .filter(|before| before.digest != digest);
+    let previous = before.map(|before| Previous {
+        version: before.version.clone(),
+        digest: before.digest.clone(),
+    });
+    let locked = Locked {
+        version: version.clone(),
+        digest,
+        grants: args.grants.clone(),
+        config: settings,
+        canary: None,
+        previous,
+    };
+    plugins.insert(args.name.clone(), locked);
+    lock.save(&paths.lock())?;
+    say(format_args!(
+        "{} {version} is installed for {}; ask for the model {}",
+        args.name,
+        args.tenant,
+        args.name.as_expert()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn flags(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("--grant {name}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+pub(super) fn list(config: &Config) -> anyhow::Result<ExitCode> {
+    let lock = LockFile::load(&Paths::new(&config.plugins_dir()).lock())?;
+    let mut table = Table::new(&[
+        "tenant", "plugin", "version", "canary", "previous", "grants",
+    ]);
+    for (tenant, plugins) in &lock.tenants {
+        for (name, locked) in plugins {
+            let canary = locked
+                .canary
+                .as_ref()
+                .map(|canary| format!("{} ({} %)", canary.version, canary.percent));
+            let previous = locked
+                .previous
+                .as_ref()
+                .map(|previous| previous.version.to_string());
+            table.row(vec![
+                tenant.to_string(),
+                name.to_string(),
+                locked.version.to_string(),
+                canary.unwrap_or_default(),
+                previous.unwrap_or_default(),
+                locked.grants.join(" "),
+            ]);
+        }
+    }
+    say(table);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Changes the entry of one plugin of a tenant.
+fn change(
+    config: &Config,
+    whose: &Whose,
+    act: impl FnOnce(&mut Locked) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let path = Paths::new(&config.plugins_dir()).lock();
+    let mut lock = LockFile::load(&path)?;
+    let entry = lock
+        .tenants
+        .get_mut(&whose.tenant)
+        .and_then(|own| own.get_mut(&whose.name));
+    act(entry.with_context(|| format!("{} has no plugin {}", whose.tenant, whose.name))?)?;
+    Ok(lock.save(&path)?)
+}
+
+pub(super) fn canary(
+    config: &Config,
+    whose: &Whose,
+    version: &Version,
+    percent: u8,
+) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(percent <= 100, "a share is at most 100 percent");
+    let (package, digest) = trusted(config, &whose.tenant, &whose.name, version)?;
+    change(config, whose, |locked| {
+        let asked = package.manifest().capabilities.names();
+        let more: Vec<&str> = asked
+            .into_iter()
+            .filter(|name| !locked.grants.iter().any(|own| own == name))
+            .collect();
+        anyhow::ensure!(
+            more.is_empty(),
+            "version {version} asks for more than is granted: install it with {}",
+            flags(&more)
+        );
+        locked.canary = (percent > 0).then(|| Canary {
+            version: version.clone(),
+            digest,
+            percent,
+        });
+        Ok(())
+    })?;
+    say(format_args!(
+        "{percent} % of conversations of {} try {} {version}",
+        whose.tenant, whose.name
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rollback(config: &Config, whose: &Whose) -> anyhow::Result<ExitCode> {
+    change(config, whose, |locked| {
+        let previous = locked
+            .previous
+            .take()
+            .context("there is no version before")?;
+        locked.previous = Some(Previous {
+            version: std::mem::replace(&mut locked.version, previous.version),
+            digest: std::mem::replace(&mut locked.digest, previous.digest),
+        });
+        locked.canary = None;
+        say(format_args!(
+            "{} of {} is {} again",
+            whose.name, whose.tenant, locked.version
+        ));
+        Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn remove(config: &Config, whose: &Whose) -> anyhow::Result<ExitCode> {
+    let path = Paths::new(&config.plugins_dir()).lock();
+    let mut lock = LockFile::load(&path)?;
+    let gone = lock
+        .tenants
+        .get_mut(&whose.tenant)
+        .and_then(|own| own.remove(&whose.name));
+    anyhow::ensure!(
+        gone.is_some(),
+        "{} has no plugin {}",
+        whose.tenant,
+        whose.name
+    );
+    lock.save(&path)?;
+    say(format_args!(
+        "{} is removed from {}",
+        whose.name, whose.tenant
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn steps(config: &Config, tenant: &TenantId) -> anyhow::Result<ExitCode> {
+    let store = open_plugin_store(config).await?;
+    for step in store
+        .steps(tenant.clone(), Timestamp::from_unix_nanos(0))
+        .await?
+    {
+        let value: serde_json::Value =
+            serde_json::from_str(&step.value).unwrap_or_else(|_| json!(step.value));
+        say(json!({
+            "workflow": step.scope.plugin,
+            "run": step.run,
+            "step": step.key,
+            "at_ns": step.at.unix_nanos(),
+            "request": step.request.to_string(),
+            "value": value,
+        }));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,298 @@
+//! Plugins in the running gateway: what each tenant has installed, loaded from checked packages and swapped in whole.
+//! The lock file says what runs; it is looked at once a second, and what was begun ends with the version it began with.
+
+mod answer;
+mod circuit;
+mod context;
+mod expert;
+mod failure;
+mod infer;
+mod keeping;
+mod load;
+mod output;
+mod paths;
+mod retrieve;
+mod scope;
+mod web;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use documents::Documents;
+use egress::Egress;
+use ledger_store::PluginStore;
+use plugin_host::{CodeCache, Compiler, HostConfig, Limits, Plugin, PluginHost};
+use plugin_package::{Calibration, Kind, LockFile, Locked, Manifest, PluginName};
+use units::{ExpertId, TenantId, Timestamp};
+use zeroize::Zeroizing;
+
+pub use expert::PluginExpert;
+pub use load::LoadError;
+pub use paths::{Paths, compiler};
+pub use scope::{Nested, NestedFacts, Scope};
+
+use crate::config::Config;
+use circuit::Circuit;
+
+/// Who charges for plugins' CPU time, in price lists and reports.
+pub const PROVIDER: &str = "plugins";
+
+/// One loaded version of a plugin of one tenant.
+pub struct Installed {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Digest of its package, hex.
+    pub digest: String,
+    /// The examples that place it in the gate.
+    pub calibration: Vec<Calibration>,
+    /// What the tenant grants.
+    pub grants: BTreeSet<String>,
+    /// The tenant's settings, JSON.
+    pub config: String,
+    /// The bounds in effect.
+    pub limits: Limits,
+    /// The tenant's secrets, as they were when it was loaded.
+    secrets: BTreeMap<String, Zeroizing<String>>,
+    plugin: Arc<Plugin>,
+    circuit: Circuit,
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installed")
+            .field("name", &self.manifest.name)
+            .field("version", &self.manifest.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The versions of a plugin that a tenant runs.
+#[derive(Debug, Clone)]
+pub struct Versions {
+    locked: Locked,
+    /// Serves.
+    pub live: Arc<Installed>,
+    /// Serves a share of conversations.
+    pub canary: Option<(Arc<Installed>, u8)>,
+    /// Serves where the live one's circuit is open.
+    pub previous: Option<Arc<Installed>>,
+}
+
+impl Versions {
+    /// The version for a conversation: the same one for all its requests.
+    fn of(&self, conversation: u64, now: Timestamp) -> Option<Arc<Installed>> {
+        if let Some((canary, percent)) = &self.canary
+            && conversation % 100 < u64::from(*percent)
+            && canary.circuit.lets_through(now)
+        {
+            return Some(Arc::clone(canary));
+        }
+        [Some(&self.live), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|version| version.circuit.lets_through(now))
+            .map(Arc::clone)
+    }
+}
+
+/// Whose plugin it is. The tenant is part of the key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct OwnPlugin {
+    tenant: TenantId,
+    expert: ExpertId,
+}
+
+/// Everything that is installed, at one moment.
+#[derive(Debug, Default)]
+pub struct Live {
+    by_owner: HashMap<OwnPlugin, Versions>,
+}
+
+impl Live {
+    /// What a tenant has of that name.
+    pub fn get(&self, tenant: &TenantId, expert: &ExpertId) -> Option<&Versions> {
+        let own = OwnPlugin {
+            tenant: tenant.clone(),
+            expert: expert.clone(),
+        };
+        self.by_owner.get(&own)
+    }
+
+    /// Every plugin by its id as an expert, with the tenants that have it and one of their versions.
+    pub fn experts(&self) -> BTreeMap<ExpertId, (BTreeSet<TenantId>, Arc<Installed>)> {
+        let mut all: BTreeMap<ExpertId, (BTreeSet<TenantId>, Arc<Installed>)> = BTreeMap::new();
+        let mut owners: Vec<_> = self.by_owner.iter().collect();
+        owners.sort_by(|a, b| a.0.cmp(b.0));
+        for (own, versions) in owners {
+            let entry = all.entry(own.expert.clone());
+            let (tenants, _) =
+                entry.or_insert_with(|| (BTreeSet::new(), Arc::clone(&versions.live)));
+            tenants.insert(own.tenant.clone());
+        }
+        all
+    }
+
+    /// The workflow of a tenant by the last part of its name.
+    pub fn workflow(&self, tenant: &TenantId, name: &str) -> Option<ExpertId> {
+        let mut own = self.by_owner.iter().filter(|(own, versions)| {
+            let manifest = &versions.live.manifest;
+            own.tenant == *tenant && manifest.kind == Kind::Workflow && manifest.name.name() == name
+        });
+        let found = own.next().map(|(own, _)| own.expert.clone());
+        // Two publishers' workflows of one name: the whole name must be said.
+        found.filter(|_| own.next().is_none())
+    }
+}
+
+/// What a look at the lock file changed.
+#[derive(Debug)]
+pub enum PluginChange {
+    /// A version serves now.
+    Loaded(TenantId, PluginName, String),
+    /// A plugin is gone.
+    Removed(TenantId, ExpertId),
+    /// A version cannot be loaded; the one before stays.
+    Failed(TenantId, PluginName, LoadError),
+}
+
+/// The plugins of all tenants.
+pub struct Plugins {
+    paths: Paths,
+    compiler: Compiler,
+    settings: HostConfig,
+    store: Arc<dyn PluginStore>,
+    documents: Documents,
+    egress: Option<Arc<Egress>>,
+    live: ArcSwap<Live>,
+    loading: tokio::sync::Mutex<Loading>,
+}
+
+/// What is needed to load; made with the first plugin.
+#[derive(Default)]
+struct Loading {
+    seen: LockFile,
+    /// Troubles that were told.
+    told: HashMap<(TenantId, PluginName), String>,
+    host: Option<(Arc<PluginHost>, CodeCache)>,
+}
+
+impl fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugins")
+            .field("paths", &self.paths)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugins {
+    /// The plugins of a configuration; nothing is loaded yet.
+    pub fn new(config: &Config, store: Arc<dyn PluginStore>) -> Self {
+        let mut settings = HostConfig::default();
+        if let Some(threads) = config.plugins.threads {
+            settings.threads = threads;
+        }
+        let paths = Paths::new(&config.plugins_dir());
+        Self {
+            documents: Documents::new(paths.documents(), documents::Limits::default()),
+            egress: web::way_out(),
+            paths,
+            compiler: compiler(config),
+            settings,
+            store,
+            live: ArcSwap::default(),
+            loading: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// What is installed now.
+    pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// A tenant's documents.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// Where values and steps are kept.
+    pub(crate) fn store(&self) -> &Arc<dyn PluginStore> {
+        &self.store
+    }
+
+    /// Looks at the lock file and loads what it names, where that has changed. Reads files and may compile: not for a
+    /// request's path.
+    pub async fn refresh(&self, now: Timestamp) -> Vec<PluginChange> {
+        let mut loading = self.loading.lock().await;
+        let wanted = match LockFile::load(&self.paths.lock()) {
+            Ok(wanted) => wanted,
+            Err(why) => {
+                tracing::error!(%why, "what is installed stays");
+                return Vec::new();
+            }
+        };
+        if wanted == loading.seen && loading.told.is_empty() {
+            return Vec::new();
+        }
+        let (before, mut changes) = (self.live.load_full(), Vec::new());
+        let mut live = Live::default();
+        for (tenant, plugins) in &wanted.tenants {
+            for (name, locked) in plugins {
+                let Ok(expert) = ExpertId::new(&name.as_expert()) else {
+                    continue;
+                };
+                let own = OwnPlugin {
+                    tenant: tenant.clone(),
+                    expert,
+                };
+                let known = before.by_owner.get(&own);
+                if let Some(same) = known.filter(|known| known.locked == *locked) {
+                    live.by_owner.insert(own, same.clone());
+                    continue;
+                }
+                let who = (tenant.clone(), name.clone());
+                match self
+                    .load(&mut loading, tenant, name, locked, known, now)
+                    .await
+                {
+                    Ok(versions) => {
+                        loading.told.remove(&who);
+                        let version = versions.live.manifest.version.to_string();
+                        changes.push(PluginChange::Loaded(who.0, who.1, version));
+                        live.by_owner.insert(own, versions);
+                    }
+                    Err(why) => {
+                        if let Some(known) = known {
+                            live.by_owner.insert(own, known.clone());
+                        }
+                        let said = why.to_string();
+                        if loading.told.insert(who.clone(), said.clone()) != Some(said) {
+                            changes.push(PluginChange::Failed(who.0, who.1, why));
+                        }
+                    }
+                }
+            }
+        }
+        for own in before
+            .by_owner
+            .keys()
+            .filter(|own| !live.by_owner.contains_key(own))
+        {
+            changes.push(PluginChange::Removed(
+                own.tenant.clone(),
+                own.expert.clone(),
+            ));
+        }
+        let named = |who: &(TenantId, PluginName)| {
+            wanted
+                .tenants
+                .get(&who.0)
+                .is_some_and(|own| own.contains_key(&who.1))
+        };
+        loading.told.retain(|who, _| named(who));
+        loading.seen = wanted;
+        self.live.store(Arc::new(live));
+        changes
+    }
+}

@@ -1,0 +1,108 @@
+//! The request that a plugin works for: whose it is, what it counts for, who has been asked already, and where its
+//! attempts are booked.
+
+use std::sync::Arc;
+
+use expert_pool::AttemptReport;
+use ledger::{LedgerEvent, ScenarioSource};
+use openai_api::ApiError;
+use parking_lot::Mutex;
+use units::{DecisionId, ExpertId, Pico, RequestId, ScenarioId, TenantId};
+
+use crate::api::RequestContext;
+use crate::app::App;
+use crate::auth::Principal;
+use crate::request::attempt_record;
+
+/// What plugins know of the request they work for. Never seen by a guest.
+#[derive(Debug)]
+pub struct Scope {
+    /// The gateway.
+    pub app: Arc<App>,
+    /// Who asks.
+    pub principal: Principal,
+    /// The request.
+    pub context: RequestContext,
+    /// What it counts for.
+    pub scenario: ScenarioId,
+    /// How that was found.
+    pub source: ScenarioSource,
+    /// The plugins between the client and here, the nearest last.
+    pub chain: Vec<ExpertId>,
+    /// The run of a workflow: the same for a request that is tried again.
+    pub run: String,
+    /// Where nested attempts are booked.
+    pub nested: Arc<Nested>,
+    /// Why the plugin failed, for the client.
+    pub trouble: Mutex<Option<ApiError>>,
+}
+
+/// What the attempts of a request have in common.
+#[derive(Debug, Clone)]
+pub struct NestedFacts {
+    /// The request.
+    pub request: RequestId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What it counts for.
+    pub scenario: ScenarioId,
+    /// Its decision.
+    pub decision: Option<DecisionId>,
+}
+
+/// Attempts that plugins of a request made: booked with it while it is open, by themselves afterwards.
+#[derive(Debug)]
+pub struct Nested {
+    app: Arc<App>,
+    facts: NestedFacts,
+    open: Mutex<Option<Vec<AttemptReport>>>,
+}
+
+impl Nested {
+    /// For a request that is open.
+    pub fn new(app: &Arc<App>, facts: NestedFacts) -> Arc<Self> {
+        Arc::new(Self {
+            app: Arc::clone(app),
+            facts,
+            open: Mutex::new(Some(Vec::new())),
+        })
+    }
+
+    /// What its attempts have in common.
+    pub const fn facts(&self) -> &NestedFacts {
+        &self.facts
+    }
+
+    /// Marginal cost of an attempt; `None` where it is unknown.
+    pub fn price(&self, report: &AttemptReport) -> Option<Pico> {
+        self.app
+            .recorder
+            .price(&attempt_record(report, &self.facts))
+    }
+
+    /// Books attempts that have ended.
+    pub fn add(&self, reports: Vec<AttemptReport>) {
+        if reports.is_empty() {
+            return;
+        }
+        let late = match self.open.lock().as_mut() {
+            Some(open) => {
+                open.extend(reports);
+                return;
+            }
+            None => reports,
+        };
+        let events: Vec<LedgerEvent> = late
+            .iter()
+            .map(|report| LedgerEvent::Attempt(attempt_record(report, &self.facts)))
+            .collect();
+        if !self.app.recorder.record(&events) {
+            tracing::error!(request = %self.facts.request, "attempts of a plugin are lost: the journal refuses");
+        }
+    }
+
+    /// Gives what was booked; from now on attempts are booked by themselves.
+    pub fn close(&self) -> Vec<AttemptReport> {
+        self.open.lock().take().unwrap_or_default()
+    }
+}
