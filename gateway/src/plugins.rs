@@ -13,6 +13,7 @@ mod output;
 mod paths;
 mod retrieve;
 mod scope;
+mod tooling;
 mod web;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +26,7 @@ use egress::Egress;
 use ledger_store::PluginStore;
 use plugin_host::{CodeCache, Compiler, HostConfig, Limits, Plugin, PluginHost};
 use plugin_package::{Calibration, Kind, LockFile, Locked, Manifest, PluginName};
+use tenant_tools::ToolSet;
 use units::{ExpertId, TenantId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -55,6 +57,8 @@ pub struct Installed {
     pub limits: Limits,
     /// The tenant's secrets, as they were when it was loaded.
     secrets: BTreeMap<String, Zeroizing<String>>,
+    /// The tenant's tools, as they were when it was loaded.
+    tools: Option<Arc<ToolSet>>,
     plugin: Arc<Plugin>,
     circuit: Circuit,
 }

@@ -150,3 +150,46 @@ fn a_document_never_leaves_its_tenant() {
     ]);
     assert!(wrong.contains("a collection's name"), "{wrong}");
 }
+
+#[test]
+fn tools_are_the_tenants_own_and_granted_by_name() {
+    let mock = Mock::start(&[]);
+    let system = start(&mock);
+    let (a, b) = (system.key("a", &[]), system.key("b", &[]));
+    let tools = system.dir().join("var/plugins/tools");
+    std::fs::create_dir_all(&tools).unwrap();
+    let function = |name: &str| {
+        format!(
+            "[[functions]]\nname = \"{name}\"\ndescription = \"Finds a customer\"\nmethod = \"GET\"\n\
+             url = \"https://127.0.0.1/c/{{id}}\"\n[functions.schema]\ntype = \"object\"\nrequired = [\"id\"]\n"
+        )
+    };
+    std::fs::write(
+        tools.join("a.toml"),
+        format!("{}{}", function("crm.get"), function("erp.get")),
+    )
+    .unwrap();
+    let _publisher = with_driver(&system, &["a", "b"]);
+    for key in [&a, &b] {
+        wait_model(&system, key, "acme.driver", true);
+    }
+    // The manifest asks for `crm.*`, and B has no tools at all.
+    assert_eq!(
+        content(&act(&system, &a, &json!({"do": "tools"}))),
+        "crm.get"
+    );
+    assert_eq!(content(&act(&system, &b, &json!({"do": "tools"}))), "");
+    let call = |key: &str, name: &str, arguments: &str| {
+        code(&act(
+            &system,
+            key,
+            &json!({"do": "tool", "name": name, "arguments": arguments}),
+        ))
+        .1
+    };
+    assert_eq!(call(&a, "erp.get", "{\"id\": 1}"), "denied");
+    assert_eq!(call(&b, "crm.get", "{\"id\": 1}"), "denied");
+    assert_eq!(call(&a, "crm.get", "{}"), "invalid");
+    // A tool reaches no private address either.
+    assert_eq!(call(&a, "crm.get", "{\"id\": 1}"), "denied");
+}

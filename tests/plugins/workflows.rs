@@ -162,3 +162,62 @@ fn a_run_goes_on_from_its_last_step_after_a_crash() {
     run(&system, "run-2");
     assert_eq!(asked(), after_first + 2, "another run asks for itself");
 }
+
+#[test]
+fn a_client_that_leaves_ends_the_workflow_and_pays_for_what_was_done() {
+    let mock = Mock::start(&["--delay-ms", "3000"]);
+    let mut system = with_review(&mock);
+    let b = system.key("b", &[]);
+    wait_model(&system, &b, "workflow/moegate/legal-clause-review", true);
+    let body = json!({"model": "workflow/legal-clause-review",
+        "messages": [{"role": "user", "content": json!({"contract": CONTRACT}).to_string()}]});
+    let stream = http::begin_chat(system.address(), &b, &body);
+    system.wait("the experts are asked", || {
+        mock.counts()["requests"].as_u64() == Some(2)
+    });
+    drop(stream);
+    let running = || http::get(system.address(), "/metrics", None).text();
+    system.wait("nothing runs any more", || {
+        running().contains("moegate_running_requests 0")
+    });
+    assert!(system.terminate().success());
+    let report = tests::books::Books::open(&system).verify();
+    assert!(report.holds() && report.orphans == 0, "{report:?}");
+    // The workflow itself and the two questions it had asked.
+    assert_eq!((report.requests, report.attempts), (1, 3), "{report:?}");
+}
+
+#[test]
+fn a_budget_that_ends_half_way_ends_the_questions() {
+    let mock = Mock::start(&[]);
+    let poor = TENANTS.replace(
+        "id = \"b\"\nname = \"B\"\n",
+        "id = \"b\"\nname = \"B\"\n[tenants.limits]\nmonthly_budget = \"0.0009\"\n",
+    );
+    let system = System::start(&Setup {
+        config: format!("{RATES}{}{poor}", mock.remote("mock")),
+        ..Setup::default()
+    });
+    let b = system.key("b", &[]);
+    let _publisher = with_driver(&system, &["b"]);
+    wait_model(&system, &b, "acme.driver", true);
+    // Each question costs some 0.00005 and reserves more: not all sixteen fit.
+    let mut told = String::new();
+    for _ in 0..6 {
+        let reply = act(
+            &system,
+            &b,
+            &json!({"do": "infer-all", "count": 16, "expert": "mock", "text": "hello"}),
+        );
+        if reply.status != 200 {
+            assert_eq!(code(&reply).1, "insufficient_quota");
+            break;
+        }
+        told.push_str(&content(&reply));
+    }
+    assert!(told.contains("error budget"), "{told}");
+    assert!(
+        told.lines().any(|line| !line.starts_with("error")),
+        "{told}"
+    );
+}

@@ -16,12 +16,11 @@ const FIBRE_STACK: usize = 1 << 20;
 const RESERVATION: u64 = 4 << 30;
 
 /// Of a slot's memory, what is cleared by hand between two instances instead of being given back to the system: giving
-/// back interrupts every core, which costs more than the guest's own work. Only pages that were written are cleared.
+/// back interrupts every core, which costs more than the guest's own work. Only pages that were written are cleared. What is
+/// more than this goes back at once: collected, a few memory bombs would hold hundreds of megabytes.
 const KEPT: usize = 256 << 10;
 /// The same of tables.
 const KEPT_TABLE: usize = 64 << 10;
-/// Slots whose rest is given back together.
-const DECOMMITS: usize = 16;
 
 /// How a guest's work is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -137,7 +136,6 @@ pub fn running(metering: Metering, size: &PoolSize) -> Config {
         .max_core_instance_size(1 << 20)
         .linear_memory_keep_resident(KEPT)
         .table_keep_resident(KEPT_TABLE)
-        .decommit_batch_size(DECOMMITS)
         .pagemap_scan(Enabled::Auto);
     let mut config = compiling(metering);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

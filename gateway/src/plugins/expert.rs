@@ -22,6 +22,7 @@ use super::infer::Asking;
 use super::keeping::{CEILING, Kept};
 use super::output::{Pieces, WAITING};
 use super::retrieve::Finding;
+use super::tooling::Granted;
 use super::web::Outside;
 use super::{Installed, Plugins, Scope};
 
@@ -167,6 +168,18 @@ impl PluginExpert {
                     .inspect_err(|why| tracing::warn!(%why, "a plugin cannot reach servers"))
                     .ok()
             });
+        let tools = installed
+            .tools
+            .as_ref()
+            .filter(|_| !asked.tools.is_empty() && granted("tools"))
+            .and_then(|tools| {
+                let made = Granted::new(tools, &asked.tools, tenant, &installed.secrets);
+                let told =
+                    |why: &egress::EgressError| tracing::warn!(%why, "a plugin cannot call tools");
+                made.inspect_err(told)
+                    .ok()
+                    .map(|granted| Arc::new(granted) as Arc<dyn plugin_host::Tools>)
+            });
         let http = outside
             .clone()
             .filter(|_| asked.http.is_some() && granted("http"));
@@ -183,13 +196,13 @@ impl PluginExpert {
             steps: (asked.steps && granted("steps"))
                 .then(|| kept(CEILING) as Arc<dyn plugin_host::Steps>),
             retrieve,
+            tools,
             http: http.map(|outside| outside as Arc<dyn plugin_host::Http>),
             secrets: secrets.map(|outside| outside as Arc<dyn plugin_host::Secrets>),
             context: Some(Arc::new(Own {
                 scope: Arc::clone(scope),
                 installed: Arc::clone(installed),
             })),
-            ..Services::default()
         }
     }
 }

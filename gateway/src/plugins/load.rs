@@ -165,6 +165,9 @@ impl Source<'_> {
             config,
             limits: limits(&package.manifest().limits, kind),
             secrets: super::web::secrets_of(&self.plugins.paths.secrets(self.tenant)),
+            tools: self.plugins.egress.as_ref().and_then(|egress| {
+                super::tooling::tools_of(&self.plugins.paths.tools(self.tenant), egress)
+            }),
             plugin: Arc::new(plugin),
             circuit: Circuit::default(),
         }))

@@ -46,6 +46,11 @@ impl Paths {
         self.dir.join("secrets").join(format!("{tenant}.toml"))
     }
 
+    /// Tools of a tenant.
+    pub fn tools(&self, tenant: &TenantId) -> PathBuf {
+        self.dir.join("tools").join(format!("{tenant}.toml"))
+    }
+
     /// Compiled code.
     pub fn code(&self) -> PathBuf {
         self.dir.join("code")
