@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writer, a few readers.
 
 mod apply;
+mod beside;
 mod bulk;
 mod candidates;
 mod captures;

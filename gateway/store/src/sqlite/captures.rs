@@ -2,16 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use units::{DecisionId, ExpertId, TenantId, Timestamp};
 
-use super::{names, number};
+use super::{beside, names, number};
 use crate::{
     CaptureRecord, CaptureStore, CaptureUsage, Forget, ShadowRecord, ShadowSummary, StoreError,
     StoreFuture,
@@ -30,31 +27,9 @@ impl SqliteCaptures {
     /// # Errors
     /// `Unavailable` when the file cannot be opened, `Schema` when it is newer than this program.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        super::own(path).map_err(|why| StoreError::Unavailable(sqlx::Error::Io(why)))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-2000")
-            .pragma("secure_delete", "ON")
-            .disable_statement_logging();
-        let mut connection = options.connect().await?;
-        sqlx::migrate!("./migrations-capture")
-            .run(&mut connection)
-            .await
-            .map_err(StoreError::Schema)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(2)
-            .min_connections(0)
-            .idle_timeout(Duration::from_secs(30))
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self {
-            writer: Arc::new(Mutex::new(connection)),
-            readers,
-        })
+        let tables = sqlx::migrate!("./migrations-capture");
+        let (writer, readers) = beside::open(path, &tables, beside::Deleted::Overwritten).await?;
+        Ok(Self { writer, readers })
     }
 
     /// Closes every connection.
