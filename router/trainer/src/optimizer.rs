@@ -107,7 +107,9 @@ impl AdamW {
     /// Sets the moments to those of [`AdamW::state`].
     pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let places = self.state()?;
+        let mut places: Vec<_> = self.state()?.into_iter().collect();
+        // In the order of names: what is lacking is always named alike.
+        places.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, mut place) in places {
             let kept = state.get(&name);
             place.f_copy_(kept.with_context(|| format!("lacks {name}"))?)?;
