@@ -2,13 +2,14 @@
 # Makes this machine ready, and is the only thing that installs anything. Safe to run again: it does what
 # is missing, says what it does, and is silent when nothing is.
 #
-# usage: deploy/setup.sh [test] [train] [bench] [check] [wasm]
+# usage: deploy/setup.sh [test] [train] [bench] [check] [wasm] [guests]
 #   (nothing)  libtorch for the worker and the trainer
 #   test       also cargo-nextest, promtool, the FOCUS validator, and an environment with pytest and the OpenAI SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
 #   wasm       also what builds plugins written in Rust: rustup's target, else Debian's compiler, unpacked
+#   guests     also what builds plugins written in Python (100 MB) and, where there is npm, in JavaScript (390 MB)
 #
 # Needs Rust (rustup or cargo), gcc with g++, Python 3.9 or newer with venv, and git.
 # Everything lands in one cache per user: $MOEGATE_CACHE, else $XDG_CACHE_HOME/moegate, else ~/.cache/moegate.
@@ -228,6 +229,32 @@ END
     "$folder/bin/rustc" -V >/dev/null || die "the unpacked compiler does not run: see $folder"
 }
 
+# Builds guests in other languages. Where one cannot be had, its plugins are not built and their tests are skipped.
+other_guests() {
+    local folder=$cache/guests python_tools="componentize-py==0.25.1" js_tools="@bytecodealliance/componentize-js@0.23.0"
+    if [ "$(cat "$folder/python/installed.txt" 2>/dev/null)" != "$python_tools" ]; then
+        say "installing componentize-py into $folder/python"
+        rm -rf "$folder/python"
+        if python3 -m venv "$folder/python" && "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "$python_tools"; then
+            printf '%s\n' "$python_tools" >"$folder/python/installed.txt"
+        else
+            say "it cannot be installed: plugins in Python will not be built"
+            rm -rf "$folder/python"
+        fi
+    fi
+    [ "$(cat "$folder/js/installed.txt" 2>/dev/null)" != "$js_tools" ] || return 0
+    have npm || { say "npm is missing: plugins in JavaScript will not be built"; return 0; }
+    say "installing componentize-js into $folder/js"
+    rm -rf "$folder/js"
+    mkdir -p "$folder/js"
+    if (cd "$folder/js" && npm install --silent --no-fund --no-audit --prefix . "$js_tools" >/dev/null); then
+        printf '%s\n' "$js_tools" >"$folder/js/installed.txt"
+    else
+        say "it cannot be installed: plugins in JavaScript will not be built"
+        rm -rf "$folder/js"
+    fi
+}
+
 # A program of the unpacked packages finds its libraries beside itself, wherever the folder lies.
 guest_program() {
     local program=$build_dir/bin/${1##*/}
@@ -240,18 +267,19 @@ END
 }
 
 for part in "$@"; do
-    case $part in test | train | bench | check | wasm) ;; *) die "unknown part $part: test, train, bench, check or wasm" ;; esac
+    case $part in test | train | bench | check | wasm | guests) ;; *) die "unknown part $part: test, train, bench, check, wasm or guests" ;; esac
 done
 basics
 one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator; other_guests ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;
         wasm) guest_toolchain ;;
+        guests) other_guests ;;
     esac
 done
 [ $((SECONDS - started)) -lt 5 ] || say "ready after $((SECONDS - started)) s"

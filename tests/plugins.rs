@@ -1,6 +1,7 @@
 //! Plugins in a running gateway: what partners publish and tenants install, and what an attacker tries.
 
 mod attacks;
+mod languages;
 mod lifecycle;
 mod outside;
 mod workflows;

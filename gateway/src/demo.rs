@@ -5,6 +5,7 @@ mod checks;
 mod client;
 mod learning;
 mod play;
+mod plugins;
 mod traffic;
 
 pub use checks::Check;
@@ -62,6 +63,12 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
     let mut played = play(client, &keys, first).await?;
     let made = learning::retrain(app, since).await?;
     played.extend(play(client, &keys, rest).await?);
+    let for_plugins = traffic.with_file_name("plugin-traffic.jsonl");
+    if for_plugins.is_file() {
+        let installed = plugins::install(app, Path::new("plugins")).await?;
+        say(format_args!("asking {installed} plugins …"));
+        played.extend(play(client, &keys, read_traffic(&for_plugins)?).await?);
+    }
     let took = app.clock.monotonic().saturating_sub(started).to_duration();
     app.record_fresh_counters().await;
     app.recorder

@@ -25,13 +25,14 @@ use documents::Documents;
 use egress::Egress;
 use ledger_store::PluginStore;
 use plugin_host::{CodeCache, Compiler, HostConfig, Limits, Plugin, PluginHost};
-use plugin_package::{Calibration, Kind, LockFile, Locked, Manifest, PluginName};
+use plugin_package::{AskedLimits, Calibration, Kind, LockFile, Locked, Manifest, PluginName};
 use tenant_tools::ToolSet;
 use units::{ExpertId, TenantId, Timestamp};
 use zeroize::Zeroizing;
 
 pub use expert::PluginExpert;
 pub use load::LoadError;
+pub(crate) use load::limits;
 pub use paths::{Paths, compiler};
 pub use scope::{Nested, NestedFacts, Scope};
 
@@ -166,6 +167,8 @@ pub struct Plugins {
     paths: Paths,
     compiler: Compiler,
     settings: HostConfig,
+    /// What each tenant allows its plugins.
+    policies: BTreeMap<TenantId, AskedLimits>,
     store: Arc<dyn PluginStore>,
     documents: Documents,
     egress: Option<Arc<Egress>>,
@@ -204,6 +207,11 @@ impl Plugins {
             paths,
             compiler: compiler(config),
             settings,
+            policies: config
+                .tenants
+                .iter()
+                .map(|tenant| (tenant.id.clone(), tenant.plugin_limits.clone()))
+                .collect(),
             store,
             live: ArcSwap::default(),
             loading: tokio::sync::Mutex::default(),
@@ -213,6 +221,11 @@ impl Plugins {
     /// What is installed now.
     pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
         self.live.load()
+    }
+
+    /// Where packages, trust and documents lie.
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// A tenant's documents.

@@ -51,7 +51,8 @@ export function asked(question, known) {
     const name = NAMES.get(word.toLowerCase()) ?? word.toUpperCase();
     return known.has(name) ? name : undefined;
   };
-  const tokens = question.match(/\d[\d.,'’]*\d|\d|[€$£¥]|\p{L}+/gu) ?? [];
+  // Words by their ranges: the interpreter inside a component knows no Unicode properties.
+  const tokens = question.match(/\d[\d.,'’]*\d|\d|[€$£¥]|[A-Za-z\u00C0-\u1FFF\u2C00-\uD7FF]+/gu) ?? [];
   const at = tokens.findIndex((token) => /^\d/.test(token));
   if (at < 0) return undefined;
   const amount = plain(tokens[at]);

@@ -14,6 +14,7 @@ mod plugin;
 mod runtime;
 mod state;
 mod traced;
+mod wasi;
 
 pub use bindings::types;
 pub use cache::{CacheError, CodeCache};

@@ -178,6 +178,9 @@ impl Plugin {
                     .fuel
                     .store(fuel(&limits).saturating_sub(left), Ordering::Relaxed);
             }
+            if let Some(wasi) = &store.data().wasi {
+                wasi.say(&mut told.1.lock(), &limits);
+            }
             match result {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(why)) => Err(refused(&why)),

@@ -83,6 +83,7 @@ impl PluginHost {
             Engine::new(&plugin_engine::running(config.metering, &config.pool)).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         Workflow::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(failed)?;
+        crate::wasi::link(&mut linker).map_err(failed)?;
         let guests = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1))
             .thread_name("moegate-plugin")

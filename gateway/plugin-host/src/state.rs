@@ -9,6 +9,7 @@ use wasmtime::{ResourceLimiter, Result};
 
 use crate::traced::Notes;
 use crate::types::Error;
+use crate::wasi::Wasi;
 use crate::{Limit, Limits, Meters, Services};
 
 /// The data of a call's store.
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) notes: Arc<Mutex<Notes>>,
     pub(crate) table: ResourceTable,
     pub(crate) memory: Memory,
+    pub(crate) wasi: Option<Box<Wasi>>,
     used: Used,
 }
 
@@ -103,6 +105,7 @@ impl State {
             meters,
             notes,
             table,
+            wasi: None,
             used: Used::default(),
         }
     }

@@ -186,7 +186,11 @@ impl Facts {
         let asked = &manifest.capabilities;
         for import in &self.imports {
             let Some(interface) = own_interface(import) else {
-                return Err(FactsError::Foreign(import.clone()));
+                match (is_wasi(import), asked.wasi) {
+                    (true, true) => continue,
+                    (true, false) => return Err(FactsError::NotAsked(import.clone())),
+                    (false, _) => return Err(FactsError::Foreign(import.clone())),
+                }
             };
             let granted = match interface {
                 "types" | "trace" | "context" => true,
@@ -226,6 +230,19 @@ impl Facts {
 fn own_interface(name: &str) -> Option<&str> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
     version.starts_with("0.1.").then_some(interface)
+}
+
+/// An interface of WASI 0.2 that the host gives, empty.
+fn is_wasi(name: &str) -> bool {
+    let Some((interface, version)) = name
+        .strip_prefix("wasi:")
+        .and_then(|name| name.split_once('@'))
+    else {
+        return false;
+    };
+    let package = interface.split_once('/').map_or("", |(package, _)| package);
+    let given = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+    version.starts_with("0.2.") && given.contains(&package)
 }
 
 fn at_most(what: &'static str, found: u64, most: u64) -> Result<(), FactsError> {

@@ -116,6 +116,9 @@ pub struct Capabilities {
     pub tools: Vec<String>,
     /// Recorded steps.
     pub steps: bool,
+    /// WASI 0.2 without files, sockets and environment, for languages that cannot do without. Nobody needs to grant it: it holds
+    /// no more than `context` and `trace` do.
+    pub wasi: bool,
 }
 
 impl Capabilities {

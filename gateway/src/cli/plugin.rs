@@ -32,6 +32,12 @@ pub(super) struct PluginArgs {
 pub(super) enum Language {
     /// Rust, with the SDK that comes along.
     Rust,
+    /// Python, by componentize-py.
+    Python,
+    /// JavaScript, by componentize-js.
+    Js,
+    /// C, by wit-bindgen and wasm-tools.
+    C,
 }
 
 /// What a plugin exports.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use plugin_package::AskedLimits;
 use serde::Deserialize;
 use units::{ExpertId, Pico, ScenarioId, TenantId};
 
@@ -32,6 +33,9 @@ pub struct TenantConfig {
     /// does not, and what was kept is deleted.
     #[serde(default)]
     pub capture: Option<CaptureConfig>,
+    /// What its plugins may use at most; absent bounds are the manifest's within the host's ceiling.
+    #[serde(default)]
+    pub plugin_limits: AskedLimits,
     /// Its kinds of task.
     #[serde(default)]
     pub scenarios: Vec<ScenarioConfig>,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use http::{Method, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use units::TenantId;
 
@@ -29,11 +28,6 @@ pub struct Played {
     pub right: bool,
     /// Status of the feedback.
     pub feedback: Option<StatusCode>,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    label: String,
 }
 
 /// Plays every sample with its tenant's key.
@@ -72,9 +66,9 @@ pub async fn play(
 
 async fn one(client: &Client, key: &str, sample: Sample) -> anyhow::Result<Played> {
     let answered = client.chat(key, &sample.body()).await?;
-    let label = serde_json::from_str::<Content>(&answered.text)
-        .ok()
-        .map(|content| content.label);
+    let content = serde_json::from_str::<Value>(&answered.text).unwrap_or_default();
+    let label = content.pointer(&sample.answer).and_then(Value::as_str);
+    let label = label.map(str::to_owned);
     let right = label.as_deref().is_some_and(|label| sample.accepts(label));
     let feedback = if answered.status == StatusCode::OK {
         let body = json!({

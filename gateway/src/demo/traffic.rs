@@ -30,8 +30,22 @@ pub struct Sample {
     /// Whether the answer is streamed.
     #[serde(default)]
     pub stream: bool,
+    /// Whom the client asks: `auto` leaves it to the gate.
+    #[serde(default = "auto")]
+    pub model: String,
+    /// Where the label stands in the answer's JSON, a JSON pointer.
+    #[serde(default = "label")]
+    pub answer: String,
     /// What is asked.
     pub prompt: String,
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+fn label() -> String {
+    "/label".to_owned()
 }
 
 fn yes() -> bool {
@@ -58,7 +72,7 @@ impl Sample {
     /// The request's body. The user's text alone is asked: experts read the last message.
     pub fn body(&self) -> serde_json::Value {
         let mut body = serde_json::json!({
-            "model": "auto",
+            "model": self.model,
             "messages": [{"role": "user", "content": self.prompt}],
         });
         if self.declared {

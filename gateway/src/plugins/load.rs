@@ -163,7 +163,11 @@ impl Source<'_> {
             calibration: package.calibration().to_vec(),
             grants,
             config,
-            limits: limits(&package.manifest().limits, kind),
+            limits: limits(
+                &package.manifest().limits,
+                self.plugins.policies.get(self.tenant),
+                kind,
+            ),
             secrets: super::web::secrets_of(&self.plugins.paths.secrets(self.tenant)),
             tools: self.plugins.egress.as_ref().and_then(|egress| {
                 super::tooling::tools_of(&self.plugins.paths.tools(self.tenant), egress)
@@ -192,8 +196,12 @@ impl Source<'_> {
     }
 }
 
-/// What a manifest asks for, within what a partner's plugin may have.
-fn limits(asked: &AskedLimits, kind: PluginKind) -> Limits {
+/// What a manifest asks for, within what its tenant allows and within what any plugin may have.
+pub(crate) fn limits(
+    asked: &AskedLimits,
+    policy: Option<&AskedLimits>,
+    kind: PluginKind,
+) -> Limits {
     let ms = Duration::from_millis;
     let default = match kind {
         PluginKind::Expert => Limits::PARTNER,
@@ -202,7 +210,7 @@ fn limits(asked: &AskedLimits, kind: PluginKind) -> Limits {
             ..Limits::PARTNER
         },
     };
-    let wanted = Limits {
+    let bounds = |asked: &AskedLimits, default: Limits| Limits {
         memory_bytes: asked.memory_bytes.unwrap_or(default.memory_bytes),
         cpu: asked.cpu_ms.map_or(default.cpu, ms),
         wall: asked.wall_ms.map_or(default.wall, ms),
@@ -213,5 +221,6 @@ fn limits(asked: &AskedLimits, kind: PluginKind) -> Limits {
         output_bytes: asked.output_bytes.unwrap_or(default.output_bytes),
         ..default
     };
-    wanted.min(&Limits::CEILING)
+    let allowed = policy.map_or(Limits::CEILING, |policy| bounds(policy, Limits::CEILING));
+    bounds(asked, default).min(&allowed).min(&Limits::CEILING)
 }

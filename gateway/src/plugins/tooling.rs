@@ -8,7 +8,9 @@ use egress::{BoundSecret, Egress, Scope, Secret};
 use plugin_host::types::{Error, Tool};
 use plugin_host::{Boxed, Tools};
 use serde::Deserialize;
-use tenant_tools::{Allowed, Function, FunctionForm, ToolError, ToolSet};
+use tenant_tools::{
+    Allowed, Function, FunctionForm, McpForm, McpServer, Sessions, ToolError, ToolSet,
+};
 use units::TenantId;
 use zeroize::Zeroizing;
 
@@ -18,6 +20,9 @@ use zeroize::Zeroizing;
 struct File {
     #[serde(default)]
     functions: Vec<FunctionForm>,
+    /// MCP servers.
+    #[serde(default)]
+    servers: Vec<McpForm>,
 }
 
 /// The tools of a tenant; `None` where it has none, or its file cannot be used, which is told.
@@ -38,7 +43,10 @@ pub(super) fn tools_of(path: &Path, egress: &Egress) -> Option<Arc<ToolSet>> {
             .map(Function::new)
             .collect::<Result<Vec<_>, _>>();
         let functions = functions.map_err(|why| why.to_string())?;
-        ToolSet::new(egress.clone(), functions).map_err(|why| why.to_string())
+        let servers = file.servers.into_iter().map(McpServer::new);
+        let servers = servers.collect::<Result<Vec<_>, _>>();
+        let servers = servers.map_err(|why| why.to_string())?;
+        ToolSet::new(egress.clone(), functions, servers).map_err(|why| why.to_string())
     };
     match read() {
         Ok(set) => Some(Arc::new(set)),
@@ -53,7 +61,8 @@ pub(super) fn tools_of(path: &Path, egress: &Egress) -> Option<Arc<ToolSet>> {
 pub(super) struct Granted {
     tools: Arc<ToolSet>,
     allowed: Allowed,
-    scope: Scope,
+    scope: Arc<Scope>,
+    sessions: Sessions,
 }
 
 impl Granted {
@@ -75,9 +84,10 @@ impl Granted {
             }
         }
         Ok(Self {
-            scope: Scope::new(tenant.clone(), tools.origins(), bound)?,
+            scope: Arc::new(Scope::new(tenant.clone(), tools.origins(), bound)?),
             tools: Arc::clone(tools),
             allowed: Allowed::new(patterns.iter().cloned()),
+            sessions: Sessions::default(),
         })
     }
 }
@@ -97,20 +107,29 @@ impl Tools for Granted {
             description: tool.description,
             schema: tool.schema,
         };
-        let all = self
-            .tools
-            .available(&self.allowed)
-            .into_iter()
-            .map(tool)
-            .collect();
-        Box::pin(async move { all })
+        Box::pin(async move {
+            let lost = |server: &str, why: &ToolError| {
+                tracing::warn!(tenant = %self.scope.tenant(), server, why = why.code(), "tools of a server are lost");
+            };
+            let all = self
+                .tools
+                .available(&self.scope, &self.sessions, &self.allowed, lost)
+                .await;
+            all.into_iter().map(tool).collect()
+        })
     }
 
     fn call(&self, name: String, arguments: String) -> Boxed<'_, Result<String, Error>> {
         Box::pin(async move {
             let called = self
                 .tools
-                .call(&self.scope, &self.allowed, &name, &arguments)
+                .call(
+                    &self.scope,
+                    &self.sessions,
+                    &self.allowed,
+                    &name,
+                    &arguments,
+                )
                 .await;
             called.map_err(|why| told(&why))
         })

@@ -10,6 +10,14 @@ impl Allowed {
         Self(patterns.into_iter().collect())
     }
 
+    /// Could a tool behind this first part of a name be granted?
+    pub fn admits_some(&self, first: &str) -> bool {
+        self.0.iter().any(|pattern| {
+            let rest = pattern.strip_prefix(first);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+
     /// Is this tool granted?
     pub fn admits(&self, name: &str) -> bool {
         self.0

@@ -22,6 +22,15 @@ pub enum ToolError {
     /// The tool's server answered with a status that is no success.
     #[error("the tool's server answered {0}")]
     Status(u16),
+    /// The tool ran and says that it failed.
+    #[error("the tool failed: {0}")]
+    Failed(String),
+    /// An MCP server could not be spoken with.
+    #[error("the tool's server: {0}")]
+    Server(String),
+    /// An MCP server took too long.
+    #[error("the tool's server took longer than {0:?}")]
+    Time(std::time::Duration),
     /// The result is longer than the tool may give.
     #[error("the result exceeds {0} bytes")]
     TooLarge(usize),
@@ -31,13 +40,15 @@ pub enum ToolError {
 }
 
 impl ToolError {
-    /// The code that a plugin sees: `denied`, `invalid`, `budget`, `timeout` or `unavailable`.
+    /// The code that a plugin sees: `denied`, `invalid`, `budget`, `timeout`, `failed` or `unavailable`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Denied => "denied",
             Self::Form { .. } | Self::Arguments(_) => "invalid",
             Self::TooLarge(_) => "budget",
-            Self::Status(_) => "unavailable",
+            Self::Failed(_) => "failed",
+            Self::Time(_) => "timeout",
+            Self::Status(_) | Self::Server(_) => "unavailable",
             Self::Egress(error) => error.code(),
         }
     }

@@ -100,10 +100,7 @@ impl Function {
     /// Names of the secrets in its headers.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         let values = self.form.headers.values();
-        let named = values.flat_map(|value| value.split("{secret:").skip(1));
-        named
-            .filter_map(|rest| Some(rest.split_once('}')?.0))
-            .collect()
+        values.flat_map(|value| secrets_in(value)).collect()
     }
 
     pub(crate) fn result_bytes(&self) -> usize {
@@ -188,8 +185,14 @@ impl Function {
     }
 }
 
+/// The names of secrets in a header's value.
+pub(crate) fn secrets_in(value: &str) -> impl Iterator<Item = &str> {
+    let named = value.split("{secret:").skip(1);
+    named.filter_map(|rest| Some(rest.split_once('}')?.0))
+}
+
 /// The origin and what follows it.
-fn split(url: &str) -> (&str, &str) {
+pub(crate) fn split(url: &str) -> (&str, &str) {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(authority..).unwrap_or_default();
     let end = rest
@@ -209,7 +212,7 @@ fn encode(text: &str, out: &mut String) {
 }
 
 /// Puts the placeholders of this call into a header's value.
-fn fill(scope: &Scope, value: &str) -> Result<String, ToolError> {
+pub(crate) fn fill(scope: &Scope, value: &str) -> Result<String, ToolError> {
     let mut out = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("{secret:") {
@@ -223,7 +226,7 @@ fn fill(scope: &Scope, value: &str) -> Result<String, ToolError> {
 }
 
 /// A reference to anything but a part of the same schema.
-fn refers_outside(schema: &Value) -> bool {
+pub(crate) fn refers_outside(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map.iter().any(|(key, value)| {
             let reference = matches!(key.as_str(), "$ref" | "$dynamicRef");

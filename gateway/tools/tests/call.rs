@@ -1,5 +1,9 @@
 //! A tool against a real server with TLS on the loopback.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -7,7 +11,7 @@ use std::sync::Arc;
 use egress::{
     BoundSecret, Egress, Limits, LoopbackToo, Origin, Resolve, Resolving, Roots, Scope, Secret,
 };
-use tenant_tools::{Allowed, Function, FunctionForm, ToolError, ToolSet};
+use tenant_tools::{Allowed, Function, FunctionForm, Sessions, ToolError, ToolSet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -78,21 +82,26 @@ async fn a_granted_tool_is_called_with_its_secret() {
             make(form("crm.long", "POST", format!("{base}/c/{{id}}"), 10)),
             make(form("erp.get", "GET", format!("{base}/e/{{id}}"), 4096)),
         ],
+        Vec::new(),
     )
     .unwrap();
     let origin = Origin::new(&base).unwrap();
     let value = Secret::new("very-secret-value".to_owned()).unwrap();
     let secret = BoundSecret::new("crm", value, vec![origin]).unwrap();
     let tenant = "acme".parse().unwrap();
-    let scope = Scope::new(tenant, set.origins(), vec![secret]).unwrap();
+    let scope = Arc::new(Scope::new(tenant, set.origins(), vec![secret]).unwrap());
     let allowed = Allowed::new(["crm.*".to_owned()]);
+    let sessions = Sessions::default();
     let names: Vec<_> = set
-        .available(&allowed)
+        .available(&scope, &sessions, &allowed, |server, why| {
+            panic!("{server}: {why}")
+        })
+        .await
         .into_iter()
         .map(|tool| tool.name)
         .collect();
     assert_eq!(names, ["crm.fail", "crm.get", "crm.long"]);
-    let call = |name, arguments| set.call(&scope, &allowed, name, arguments);
+    let call = |name, arguments| set.call(&scope, &sessions, &allowed, name, arguments);
     let result = call("crm.get", r#"{"id": "7 8"}"#).await.unwrap();
     assert!(result.starts_with("GET /c/7%208 HTTP/1.1"), "{result}");
     assert!(

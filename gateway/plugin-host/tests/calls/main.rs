@@ -356,3 +356,35 @@ async fn a_thousand_attacks_leave_nothing_behind() {
     assert!(after.0 <= before.0 + 8 * 1024, "{before:?} {after:?}");
     assert_eq!(after.1, before.1);
 }
+
+/// A jump table inside a jump table: work that grows with the square of its bytes. The process is ended by its bound of CPU
+/// time, and the host goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_compiles_for_ever_is_ended() {
+    let depth = 20_000;
+    let table = (0..depth)
+        .map(|n| n.to_string())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let (open, close) = ("(block ".repeat(depth), ")".repeat(depth));
+    let function = format!("(func (param i32) {open} (br_table {table} 0 (local.get 0)) {close})");
+    let copies = function.repeat(8);
+    let bomb = wat::parse_str(format!("(component (core module {copies}))")).unwrap();
+    let limits = plugin_host::CompileLimits {
+        cpu: Duration::from_secs(1),
+        ..plugin_host::CompileLimits::default()
+    };
+    let compiler = plugin_host::Compiler::new(&guests::compiler_path(), limits);
+    let began = Instant::now();
+    let refused = compiler.compile(&bomb, plugin_host::Metering::Time).await;
+    eprintln!(
+        "{} bytes: {refused:?} after {:?}",
+        bomb.len(),
+        began.elapsed()
+    );
+    assert!(
+        matches!(refused, Err(plugin_host::CompileError::Bounds { .. })),
+        "{refused:?}"
+    );
+    assert!(began.elapsed() < Duration::from_secs(20));
+}

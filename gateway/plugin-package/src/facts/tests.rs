@@ -43,7 +43,8 @@ fn imports_are_what_the_manifest_asks_for() {
     asks.check(&manifest("expert", "kv = { keys = 1, bytes = 1 }"))
         .unwrap();
     for foreign in [
-        "wasi:cli/environment@0.2.0",
+        "wasi:http/outgoing-handler@0.2.0",
+        "wasi:cli/environment@0.3.0",
         "moegate:plugin/root@0.1.0",
         "moegate:plugin/kv@0.2.0",
         "other:plugin/kv@0.1.0",
@@ -55,6 +56,12 @@ fn imports_are_what_the_manifest_asks_for() {
             "{foreign}: {refused:?}"
         );
     }
+    let python = component(&["wasi:cli/environment@0.2.0"], expert);
+    assert!(matches!(
+        python.check(&manifest("expert", "")),
+        Err(FactsError::NotAsked(name)) if name.contains("wasi:cli")
+    ));
+    python.check(&manifest("expert", "wasi = true")).unwrap();
     let wrong = plain.check(&manifest("workflow", ""));
     assert!(
         matches!(

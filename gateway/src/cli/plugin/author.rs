@@ -17,9 +17,7 @@ pub(super) fn new(
     dir: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let dir = dir.map_or_else(|| Path::new(name.name()).to_owned(), Path::to_owned);
-    match lang {
-        Language::Rust => template::rust(name, kind, &dir)?,
-    }
+    template::write_all(name, lang, kind, &dir)?;
     say(format_args!("{name} is in {}", dir.display()));
     say(format_args!(
         "next: cd {} && moegate plugin build && moegate plugin test",

@@ -1,41 +1,43 @@
-//! Builds a Rust plugin: with the toolchain's own target where it is installed, else with the one that deploy/setup.sh
-//! unpacks.
+//! Makes component.wasm of a plugin's folder, in whatever language it is written, and shows what came out.
+
+mod other;
+mod rust;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
-use plugin_package::{Facts, Manifest};
+use plugin_package::{Facts, Kind, Manifest};
 
 use crate::cli::say;
 
-const TARGET: &str = "wasm32-unknown-unknown";
-
-/// How components are built on this machine.
-enum Toolchain {
-    /// rustup's target; its linker makes components.
-    Installed { linker: PathBuf },
-    /// A compiler with its sources, in a folder of its own.
-    Unpacked { prefix: PathBuf },
-}
+/// The interfaces, for languages that make their types when they are built.
+const WIT: &str = include_str!("../../../../experts-sdk/wit/plugin.wit");
 
 pub(super) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
     let manifest = std::fs::read_to_string(dir.join("plugin.toml")).context("plugin.toml")?;
     let manifest = Manifest::parse(&manifest)?;
-    anyhow::ensure!(
-        dir.join("Cargo.toml").is_file(),
-        "{} holds no Cargo.toml: only Rust is built here",
-        dir.display()
-    );
-    let toolchain = find()?;
-    let target = dir.join("target");
-    let status = command(&toolchain, dir, &target)
-        .status()
-        .context("cargo does not start")?;
-    anyhow::ensure!(status.success(), "cargo failed");
-    let file = format!("{}.wasm", manifest.name.name().replace('-', "_"));
-    let built = target.join(TARGET).join("release").join(file);
-    let bytes = std::fs::read(&built).with_context(|| built.display().to_string())?;
+    let is_there = |file: &str| dir.join(file).is_file();
+    let bytes = if is_there("Cargo.toml") {
+        rust::component(dir, &manifest)?
+    } else {
+        let build = [
+            ("app.py", other::python as fn(&Path) -> anyhow::Result<()>),
+            ("app.js", other::javascript),
+            ("app.c", other::c),
+        ];
+        let found = build.into_iter().find(|(file, _)| is_there(file));
+        let (_, build) = found.with_context(|| {
+            format!(
+                "{} holds none of Cargo.toml, app.py, app.js and app.c",
+                dir.display()
+            )
+        })?;
+        write_world(dir, &manifest)?;
+        build(dir)?;
+        let built = dir.join("component.wasm");
+        std::fs::read(&built).with_context(|| built.display().to_string())?
+    };
     let facts = Facts::of(&bytes)?;
     facts.check(&manifest)?;
     std::fs::write(dir.join("component.wasm"), &bytes)?;
@@ -46,89 +48,43 @@ pub(super) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The toolchain of this machine.
-fn find() -> anyhow::Result<Toolchain> {
-    if let Some(prefix) = std::env::var_os("MOEGATE_WASM_TOOLCHAIN") {
-        return Ok(Toolchain::Unpacked {
-            prefix: prefix.into(),
-        });
-    }
-    let sysroot = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()
-        .context("rustc does not start")?;
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
-    let rustlib = sysroot.join("lib/rustlib");
-    let linker = rustlib.join("x86_64-unknown-linux-gnu/bin/wasm-component-ld");
-    if rustlib.join(TARGET).join("lib").is_dir() && linker.is_file() {
-        return Ok(Toolchain::Installed { linker });
-    }
-    let cache = std::env::var_os("MOEGATE_CACHE").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/moegate"));
-    if let Some(prefix) = cache
-        .or_else(home)
-        .map(|cache| cache.join("wasm"))
-        .filter(|prefix| prefix.join("bin/rustc").is_file())
+/// Writes the world of a plugin: the interfaces that its manifest asks for, and nothing else.
+pub(super) fn write_world(dir: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let wit = dir.join("wit");
+    let package = wit.join("deps/moegate-plugin");
+    std::fs::create_dir_all(&package).with_context(|| package.display().to_string())?;
+    std::fs::write(package.join("plugin.wit"), WIT)?;
+    std::fs::write(wit.join("world.wit"), world(manifest))?;
+    Ok(())
+}
+
+fn world(manifest: &Manifest) -> String {
+    let mut text = String::from(
+        "// Written by `moegate plugin build`: what plugin.toml asks for, and what its kind exports.\n\
+         package local:plugin;\n\nworld plugin {\n",
+    );
+    for interface in ["trace", "context"]
+        .into_iter()
+        .chain(manifest.capabilities.names())
     {
-        return Ok(Toolchain::Unpacked { prefix });
+        text.push_str(&format!("  import moegate:plugin/{interface}@0.1.0;\n"));
     }
-    anyhow::bail!(
-        "this machine cannot build components: `rustup target add {TARGET}`, or on Debian `deploy/setup.sh wasm`"
-    )
+    let export = match manifest.kind {
+        Kind::Expert => "expert-api",
+        Kind::Workflow => "workflow-api",
+    };
+    text.push_str(&format!("  export moegate:plugin/{export}@0.1.0;\n}}\n"));
+    text
 }
 
-fn command(toolchain: &Toolchain, dir: &Path, target: &Path) -> Command {
-    let mut cargo = Command::new("cargo");
-    // What an outer build has set is not this one's.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let kept = matches!(
-            &*text,
-            "CARGO_HOME" | "CARGO_NET_OFFLINE" | "CARGO_HTTP_CAINFO" | "CARGO_HTTP_PROXY"
-        );
-        let registry = text.starts_with("CARGO_REGISTR") || text.starts_with("CARGO_SOURCE");
-        if (text.starts_with("CARGO") || text.starts_with("RUST"))
-            && !kept
-            && !registry
-            && !text.starts_with("RUSTUP")
-        {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo
-        .current_dir(dir)
-        .args(["build", "--release", "--lib", "--target", TARGET])
-        .env("CARGO_TARGET_DIR", absolute(target));
-    const LINKER: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
-    const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
-    let registry = std::env::var("CARGO_HOME")
-        .unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap_or_default()));
-    // The same sources give the same bytes wherever they are built.
-    let mut flags = format!("--remap-path-prefix={registry}/registry/src=/registry");
-    match toolchain {
-        Toolchain::Installed { linker } => {
-            cargo.env(LINKER, linker);
-        }
-        Toolchain::Unpacked { prefix } => {
-            let at = prefix.display();
-            cargo
-                .arg("-Zbuild-std=std,panic_abort")
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTC", prefix.join("bin/rustc"))
-                .env(
-                    LINKER,
-                    prefix.join("usr/lib/rustlib/x86_64-unknown-linux-gnu/bin/wasm-component-ld"),
-                );
-            flags = format!(
-                "-Clink-arg=--wasm-ld-path={at}/bin/wasm-ld --remap-path-prefix={at}/usr/src=/rustc-src \
-                 --remap-path-prefix={at}/usr/lib/rustlib/src/rust=/rustc {flags}"
-            );
-        }
-    }
-    cargo.env(FLAGS, flags);
-    cargo
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// Where `deploy/setup.sh` puts what it fetches.
+fn cache() -> Option<PathBuf> {
+    let of = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    of("MOEGATE_CACHE")
+        .or_else(|| of("XDG_CACHE_HOME").map(|cache| cache.join("moegate")))
+        .or_else(|| of("HOME").map(|home| home.join(".cache/moegate")))
 }

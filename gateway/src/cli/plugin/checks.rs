@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use plugin_host::{CallError, Limits};
+use plugin_host::CallError;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -211,7 +211,7 @@ async fn case_holds(
     case: &Case,
 ) -> anyhow::Result<()> {
     let tried = trial.call(&case.input(), case.stubs(None)).await?;
-    let (report, most) = (&tried.report, Limits::PARTNER);
+    let (report, most) = (&tried.report, trial.limits);
     checks.tell(
         &format!("case {name}"),
         case.holds(&tried.result)

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use plugin_package::PluginName;
+use plugin_package::{Manifest, PluginName};
 
-use super::Export;
+use super::{Export, Language};
 
 macro_rules! sdk {
     ($path:literal) => {
@@ -19,7 +19,7 @@ macro_rules! sdk {
 
 macro_rules! template {
     ($path:literal) => {
-        include_str!(concat!("../../../../experts-sdk/templates/rust/", $path))
+        include_str!(concat!("../../../../experts-sdk/templates/", $path))
     };
 }
 
@@ -35,23 +35,115 @@ const SDK: &[(&str, &str)] = &[
     sdk!("macros/src/lib.rs"),
 ];
 
-/// Writes a Rust plugin into a folder that is empty or not there.
-pub(super) fn rust(name: &PluginName, kind: Export, dir: &Path) -> anyhow::Result<()> {
+type Files = &'static [(&'static str, &'static str)];
+
+const RUST: Files = &[
+    ("Cargo.toml", template!("rust/Cargo.toml.in")),
+    ("README.md", template!("rust/README.md.in")),
+    (".gitignore", "target\ncomponent.wasm\n*.key\n"),
+];
+const RUST_EXPERT: Files = &[
+    ("src/lib.rs", template!("rust/expert.rs.in")),
+    ("plugin.toml", template!("rust/expert.toml.in")),
+    ("cases/first.json", template!("rust/expert.case.in")),
+];
+const RUST_WORKFLOW: Files = &[
+    ("src/lib.rs", template!("rust/workflow.rs.in")),
+    ("plugin.toml", template!("rust/workflow.toml.in")),
+    ("cases/first.json", template!("rust/workflow.case.in")),
+];
+const PYTHON: Files = &[
+    (".gitignore", template!("python/any/.gitignore.in")),
+    ("README.md", template!("python/any/README.md.in")),
+    (
+        "requirements.txt",
+        template!("python/any/requirements.txt.in"),
+    ),
+    ("test_words.py", template!("python/any/test_words.py.in")),
+    ("words.py", template!("python/any/words.py.in")),
+    (".gitignore", "__pycache__\ncomponent.wasm\n*.key\n"),
+];
+const PYTHON_EXPERT: Files = &[
+    ("app.py", template!("python/expert/app.py.in")),
+    (
+        "cases/words.json",
+        template!("python/expert/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("python/expert/plugin.toml.in")),
+];
+const PYTHON_WORKFLOW: Files = &[
+    ("app.py", template!("python/workflow/app.py.in")),
+    (
+        "cases/words.json",
+        template!("python/workflow/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("python/workflow/plugin.toml.in")),
+];
+const JS: Files = &[
+    (".gitignore", template!("js/any/.gitignore.in")),
+    ("README.md", template!("js/any/README.md.in")),
+    ("package.json", template!("js/any/package.json.in")),
+    ("words.js", template!("js/any/words.js.in")),
+    ("words.test.js", template!("js/any/words.test.js.in")),
+    (".gitignore", "node_modules\ncomponent.wasm\n*.key\n"),
+];
+const JS_EXPERT: Files = &[
+    ("app.js", template!("js/expert/app.js.in")),
+    (
+        "cases/words.json",
+        template!("js/expert/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("js/expert/plugin.toml.in")),
+];
+const JS_WORKFLOW: Files = &[
+    ("app.js", template!("js/workflow/app.js.in")),
+    (
+        "cases/words.json",
+        template!("js/workflow/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("js/workflow/plugin.toml.in")),
+];
+const C: Files = &[
+    (".gitignore", template!("c/any/.gitignore.in")),
+    ("Makefile", template!("c/any/Makefile.in")),
+    ("README.md", template!("c/any/README.md.in")),
+    ("test_words.c", template!("c/any/test_words.c.in")),
+    ("words.c", template!("c/any/words.c.in")),
+    ("words.h", template!("c/any/words.h.in")),
+    (
+        ".gitignore",
+        "bindings\ncore.wasm\ncomponent.wasm\ntest_words\n*.key\n",
+    ),
+];
+const C_EXPERT: Files = &[
+    ("app.c", template!("c/expert/app.c.in")),
+    (
+        "cases/words.json",
+        template!("c/expert/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("c/expert/plugin.toml.in")),
+];
+const C_WORKFLOW: Files = &[
+    ("app.c", template!("c/workflow/app.c.in")),
+    (
+        "cases/words.json",
+        template!("c/workflow/cases/words.json.in"),
+    ),
+    ("plugin.toml", template!("c/workflow/plugin.toml.in")),
+];
+
+/// Writes a plugin into a folder that is empty or not there.
+pub(super) fn write_all(
+    name: &PluginName,
+    lang: Language,
+    kind: Export,
+    dir: &Path,
+) -> anyhow::Result<()> {
     let taken = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     anyhow::ensure!(!taken, "{} is not empty", dir.display());
-    let (word, source, manifest, case) = match kind {
-        Export::Expert => (
-            "expert",
-            template!("expert.rs.in"),
-            template!("expert.toml.in"),
-            template!("expert.case.in"),
-        ),
-        Export::Workflow => (
-            "workflow",
-            template!("workflow.rs.in"),
-            template!("workflow.toml.in"),
-            template!("workflow.case.in"),
-        ),
+    let word = match kind {
+        Export::Expert => "expert",
+        Export::Workflow => "workflow",
     };
     let filled = |text: &str| {
         let text = text
@@ -59,22 +151,35 @@ pub(super) fn rust(name: &PluginName, kind: Export, dir: &Path) -> anyhow::Resul
             .replace("{{name}}", name.name());
         text.replace("{{kind}}", word)
     };
-    for (path, text) in [
-        ("Cargo.toml", template!("Cargo.toml.in")),
-        ("plugin.toml", manifest),
-        ("src/lib.rs", source),
-        ("cases/first.json", case),
-        ("README.md", template!("README.md.in")),
-        (".gitignore", "target\ncomponent.wasm\n*.key\n"),
-    ] {
+    let any: &[_] = match lang {
+        Language::Rust => RUST,
+        Language::Python => PYTHON,
+        Language::Js => JS,
+        Language::C => C,
+    };
+    let own: &[_] = match (lang, kind) {
+        (Language::Rust, Export::Expert) => RUST_EXPERT,
+        (Language::Rust, Export::Workflow) => RUST_WORKFLOW,
+        (Language::Python, Export::Expert) => PYTHON_EXPERT,
+        (Language::Python, Export::Workflow) => PYTHON_WORKFLOW,
+        (Language::Js, Export::Expert) => JS_EXPERT,
+        (Language::Js, Export::Workflow) => JS_WORKFLOW,
+        (Language::C, Export::Expert) => C_EXPERT,
+        (Language::C, Export::Workflow) => C_WORKFLOW,
+    };
+    for (path, text) in any.iter().chain(own) {
         write(&dir.join(path), &filled(text))?;
     }
-    for (path, text) in SDK {
-        // Outside its own workspace the SDK stands alone.
-        let text = text.replace("[lints]\nworkspace = true\n", "");
-        write(&dir.join(".moegate/experts-sdk").join(path), &text)?;
+    if lang == Language::Rust {
+        for (path, text) in SDK {
+            // Outside its own workspace the SDK stands alone.
+            let text = text.replace("[lints]\nworkspace = true\n", "");
+            write(&dir.join(".moegate/experts-sdk").join(path), &text)?;
+        }
+        return Ok(());
     }
-    Ok(())
+    let manifest = std::fs::read_to_string(dir.join("plugin.toml"))?;
+    super::build::write_world(dir, &Manifest::parse(&manifest)?)
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

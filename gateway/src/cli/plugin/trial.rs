@@ -21,6 +21,8 @@ pub(super) struct Trial {
     plugin: Arc<Plugin>,
     /// Time its compilation took.
     pub(super) compiled_in: std::time::Duration,
+    /// What its manifest asks for, as a host grants it where the tenant says nothing.
+    pub(super) limits: Limits,
     _code: tempfile::TempDir,
 }
 
@@ -58,6 +60,7 @@ impl Trial {
         };
         let plugin = Arc::new(Plugin::link(&host, &component, kind)?);
         Ok(Self {
+            limits: crate::plugins::limits(&package.manifest().limits, None, kind),
             package,
             plugin,
             compiled_in,
@@ -67,7 +70,7 @@ impl Trial {
 
     /// One call with these stubs.
     pub(super) async fn call(&self, input: &str, stubs: Stubs) -> anyhow::Result<Tried> {
-        let (tenant, limits) = (TenantId::new("author")?, Limits::PARTNER);
+        let (tenant, limits) = (TenantId::new("author")?, self.limits);
         let stubs = Arc::new(stubs);
         let services = stubs.services();
         Ok(match self.plugin.kind() {

@@ -1,0 +1,158 @@
+//! The demo's plugins: published by a publisher whose key is made on the spot, trusted and installed by two tenants, and
+//! asked like any other expert.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use documents::{Collection, Document, DocumentId};
+use plugin_package::{
+    DirRegistry, KeyPair, LockFile, Locked, Package, Registry, TrustStore, TrustedKey,
+};
+use units::{ExpertId, TenantId};
+
+use crate::app::App;
+
+/// The id of the publisher's key.
+const PUBLISHER: &str = "moegate";
+
+/// One plugin of the demo.
+struct Own {
+    /// Its folder in plugins/.
+    folder: &'static str,
+    /// Its file in plugins/prebuilt.
+    component: &'static str,
+    tenant: &'static str,
+    grants: &'static [&'static str],
+}
+
+const OWN: [Own; 2] = [
+    Own {
+        folder: "finance-invoice",
+        component: "finance-invoice.wasm",
+        tenant: "aurora-bank",
+        grants: &[],
+    },
+    Own {
+        folder: "legal-clause-review",
+        component: "legal-clause-review.wasm",
+        tenant: "lexwell",
+        grants: &["infer", "output", "retrieve", "steps"],
+    },
+];
+
+/// What the second tenant's lawyers hold against contracts.
+const PLAYBOOK: [(&str, &str); 2] = [
+    (
+        "liability",
+        "Liability without a cap is never accepted. A cap lies between one and two years' fees.",
+    ),
+    (
+        "assignment",
+        "An assignment needs our consent in writing, but not to a successor of the whole business.",
+    ),
+];
+
+/// Publishes, trusts and installs, and waits for nothing: the gateway loads them at once. How many there are.
+pub(super) async fn install(app: &App, folder: &Path) -> anyhow::Result<usize> {
+    let paths = app.plugins.paths();
+    let key = KeyPair::generate(PUBLISHER)?;
+    let registry = DirRegistry::new(&paths.registry());
+    let mut lock = LockFile::load(&paths.lock())?;
+    let mut installed = 0_usize;
+    for own in &OWN {
+        let tenant = TenantId::new(own.tenant)?;
+        if app.tenants.get(&tenant).is_none() {
+            continue;
+        }
+        let mut package = assembled(folder, own)?;
+        let manifest = package.manifest().clone();
+        let plugins = lock.tenants.entry(tenant.clone()).or_default();
+        if plugins.contains_key(&manifest.name) {
+            installed = installed.saturating_add(1);
+            continue;
+        }
+        package.sign(&key)?;
+        registry.publish(&package)?;
+        let trust = paths.trust(&tenant);
+        let mut store = TrustStore::load(&trust)?;
+        store.keys.retain(|known| known.id != key.id());
+        store.keys.push(TrustedKey {
+            id: key.id().to_owned(),
+            public: key.public(),
+            namespaces: vec![manifest.name.namespace().to_owned()],
+            not_before: None,
+            not_after: None,
+        });
+        store.save(&trust)?;
+        let locked = Locked {
+            version: manifest.version.clone(),
+            digest: hex::encode(package.digest()?),
+            grants: own.grants.iter().map(|grant| (*grant).to_owned()).collect(),
+            config: None,
+            canary: None,
+            previous: None,
+        };
+        plugins.insert(manifest.name.clone(), locked);
+        installed = installed.saturating_add(1);
+        if own.grants.contains(&"retrieve") {
+            fill_playbook(app, &tenant)?;
+        }
+    }
+    lock.save(&paths.lock())?;
+    app.refresh_plugins().await;
+    let loaded = app.plugins.live().experts();
+    anyhow::ensure!(
+        loaded.len() >= installed,
+        "{} of {installed} plugins are loaded; the log says why",
+        loaded.len()
+    );
+    Ok(installed)
+}
+
+/// The names that plugins answer under.
+pub(super) fn names(app: &App) -> Vec<ExpertId> {
+    app.plugins.live().experts().into_keys().collect()
+}
+
+/// A package of the sources' manifest and cases and the component that is committed beside them.
+fn assembled(folder: &Path, own: &Own) -> anyhow::Result<Package> {
+    let there = tempfile::tempdir()?;
+    let sources = folder.join(own.folder);
+    let mut files = BTreeMap::from([
+        (
+            folder.join("prebuilt").join(own.component),
+            "component.wasm".to_owned(),
+        ),
+        (sources.join("plugin.toml"), "plugin.toml".to_owned()),
+    ]);
+    if sources.join("calibration.jsonl").is_file() {
+        files.insert(
+            sources.join("calibration.jsonl"),
+            "calibration.jsonl".to_owned(),
+        );
+    }
+    for (from, to) in files {
+        std::fs::copy(&from, there.path().join(to)).with_context(|| from.display().to_string())?;
+    }
+    Ok(Package::read(there.path())?)
+}
+
+fn fill_playbook(app: &App, tenant: &TenantId) -> anyhow::Result<()> {
+    let documents = app.plugins.documents().tenant(tenant);
+    let collection = Collection::new("playbook")?;
+    let added = u64::try_from(app.clock.now().unix_seconds()).unwrap_or(0);
+    for (id, text) in PLAYBOOK {
+        documents.add(
+            &collection,
+            &Document {
+                id: DocumentId::new(id)?,
+                title: id.to_owned(),
+                text: text.to_owned(),
+                metadata: serde_json::Map::new(),
+                added,
+            },
+        )?;
+    }
+    Ok(())
+}
