@@ -26,9 +26,9 @@ pub struct CompileLimits {
 impl Default for CompileLimits {
     fn default() -> Self {
         Self {
-            cpu: Duration::from_secs(30),
+            cpu: Duration::from_secs(90),
             memory_bytes: 2 << 30,
-            wall: Duration::from_secs(60),
+            wall: Duration::from_secs(120),
             code_bytes: 256 << 20,
         }
     }

@@ -138,7 +138,12 @@ impl Facts {
                     }
                 }
                 Payload::InstanceSection(section) => {
-                    facts.instances = facts.instances.saturating_add(section.count())
+                    for instance in section {
+                        // One made of exports is a list of names: nothing is instantiated.
+                        let made = instance.map_err(invalid)?;
+                        let real = matches!(made, wasmparser::Instance::Instantiate { .. });
+                        facts.instances = facts.instances.saturating_add(u32::from(real));
+                    }
                 }
                 Payload::TableSection(section) => {
                     facts.tables = facts.tables.saturating_add(section.count());

@@ -87,6 +87,29 @@ impl Call {
         })
     }
 
+    /// What it used, beside what it might have used. The guest's own words are its tenant's and stay out of the log.
+    fn trace(&self) {
+        let report = match &self.run {
+            Run::Expert(running) => running.report(),
+            Run::Workflow(running) => running.report(),
+        };
+        let (manifest, limits) = (&self.installed.manifest, &report.limits);
+        tracing::debug!(
+            plugin = %manifest.name,
+            version = %manifest.version,
+            cpu_us = report.cpu_ns / 1_000,
+            cpu_limit_us = limits.cpu.as_micros(),
+            wall_limit_ms = limits.wall.as_millis(),
+            memory_bytes = report.memory_peak,
+            memory_limit_bytes = limits.memory_bytes,
+            host_calls = report.host_calls,
+            host_calls_limit = limits.host_calls,
+            infer_calls_limit = limits.infer_calls,
+            log_lines = report.log.len(),
+            "plugin called"
+        );
+    }
+
     /// A workflow tells of its progress beside its answer, an expert emits the answer itself.
     fn delta(&self) -> &'static str {
         match self.run {
@@ -174,6 +197,7 @@ impl Answering {
                 }
             }
             if let Some(call) = self.call.take() {
+                call.trace();
                 self.end(&call, ended);
             }
             return Poll::Ready(());

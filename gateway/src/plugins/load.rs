@@ -224,3 +224,38 @@ pub(crate) fn limits(
     let allowed = policy.map_or(Limits::CEILING, |policy| bounds(policy, Limits::CEILING));
     bounds(asked, default).min(&allowed).min(&Limits::CEILING)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_of_manifest_tenant_and_host_is_in_effect() {
+        let asked = AskedLimits {
+            cpu_ms: Some(500),
+            memory_bytes: Some(1 << 40),
+            ..AskedLimits::default()
+        };
+        let policy = AskedLimits {
+            cpu_ms: Some(20),
+            host_calls: Some(7),
+            memory_bytes: Some(1 << 41),
+            ..AskedLimits::default()
+        };
+        let alone = limits(&asked, None, PluginKind::Expert);
+        assert_eq!(alone.cpu, Duration::from_millis(500));
+        assert_eq!(alone.host_calls, Limits::PARTNER.host_calls);
+        assert_eq!(alone.memory_bytes, Limits::CEILING.memory_bytes);
+        let bound = limits(&asked, Some(&policy), PluginKind::Expert);
+        assert_eq!(bound.cpu, Duration::from_millis(20));
+        assert_eq!(bound.host_calls, 7);
+        assert_eq!(bound.memory_bytes, Limits::CEILING.memory_bytes);
+        // A tenant cannot raise what the host bounds, nor what the manifest leaves at its default.
+        let generous = AskedLimits {
+            cpu_ms: Some(60_000),
+            ..AskedLimits::default()
+        };
+        let still = limits(&AskedLimits::default(), Some(&generous), PluginKind::Expert);
+        assert_eq!(still.cpu, Limits::PARTNER.cpu);
+    }
+}

@@ -155,7 +155,7 @@ fn ask_about(batch: &[Clause]) -> Vec<Named> {
     let answers = infer::call_all(&asks);
     let one = |(clause, answer): (&Clause, Result<experts_sdk::Reply, Error>)| {
         let (kind, trouble) = match answer {
-            Ok(reply) => (Some(reply.message.content.trim().to_owned()), None),
+            Ok(reply) => (Some(label(&reply.message.content)), None),
             Err(why) => (None, Some(why.code)),
         };
         Named {
@@ -166,6 +166,16 @@ fn ask_about(batch: &[Clause]) -> Vec<Named> {
         }
     };
     batch.iter().zip(answers).map(one).collect()
+}
+
+/// The label of an answer: a distilled expert gives it as JSON, a model that writes gives it as its text.
+fn label(answer: &str) -> String {
+    #[derive(Deserialize)]
+    struct Labelled {
+        label: String,
+    }
+    let answer = answer.trim();
+    serde_json::from_str::<Labelled>(answer).map_or_else(|_| answer.to_owned(), |own| own.label)
 }
 
 fn listed(kinds: &[String], kind: &str) -> bool {
@@ -268,6 +278,15 @@ mod tests {
             contract: CONTRACT.to_owned(),
         })
         .unwrap()
+    }
+
+    #[test]
+    fn a_label_is_read_from_json_and_from_text() {
+        let distilled =
+            r#"{"label":"Governing Law","probability":0.98,"answer":"The law that governs."}"#;
+        assert_eq!(super::label(distilled), "Governing Law");
+        assert_eq!(super::label(" Audit Rights\n"), "Audit Rights");
+        assert_eq!(super::label("{\"kind\": 1}"), "{\"kind\": 1}");
     }
 
     #[test]

@@ -112,6 +112,16 @@ pub(super) async fn run(dir: &Path, text: &str) -> anyhow::Result<ExitCode> {
     for line in &tried.report.log {
         say(format_args!("log {:?} {}", line.level, line.message));
     }
+    let (report, most) = (&tried.report, trial.limits);
+    say(format_args!(
+        "used {} of {} us of CPU, {} of {} bytes, {} of {} calls of the host",
+        report.cpu_ns / 1_000,
+        most.cpu.as_micros(),
+        report.memory_peak,
+        most.memory_bytes,
+        report.host_calls,
+        most.host_calls
+    ));
     let code = match &tried.result {
         Ok(text) => {
             say(text);
