@@ -11,7 +11,7 @@ use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
 use ledger::Month;
 use ledger_store::{
     Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteCaptures, SqlitePlugins,
-    SqliteStore, Store, StoreError,
+    SqlStore, Store, StoreError,
 };
 use sha2::{Digest, Sha256};
 use units::{Clock, IdSource, KeyId, PoolId, TenantId, Timestamp};
@@ -93,7 +93,7 @@ pub enum BuildError {
 ///
 /// # Errors
 /// The folder or the file cannot be used.
-pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
+pub async fn open_store(config: &Config) -> Result<Arc<SqlStore>, BuildError> {
     let dir = &config.store.dir;
     make_folder(dir)?;
     let failed = |why: StoreError| BuildError::Store {
@@ -104,7 +104,7 @@ pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError>
         rates: rates::book(config)?,
         idle: std::collections::BTreeMap::new(),
     };
-    let store = SqliteStore::open(&database(dir), pricing)
+    let store = SqlStore::open(&database(dir), pricing)
         .await
         .map_err(failed)?;
     Ok(Arc::new(store))
@@ -274,7 +274,7 @@ impl App {
 
 fn open_journal(
     config: &Config,
-    store: &Arc<SqliteStore>,
+    store: &Arc<SqlStore>,
     ids: &Arc<dyn IdSource>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Journal, BuildError> {

@@ -53,7 +53,7 @@ async fn keys_live_their_life() {
     );
 
     store.close().await.unwrap();
-    let again = SqliteStore::open(&dir.path().join("books.db"), pricing(IdlePolicy::Separate))
+    let again = SqlStore::open(&dir.path().join("books.db"), pricing(IdlePolicy::Separate))
         .await
         .unwrap();
     assert_eq!(again.load_keys().await.unwrap().len(), 3);

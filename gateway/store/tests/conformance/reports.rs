@@ -112,7 +112,7 @@ async fn a_series_sums_to_the_same_totals() {
 }
 
 /// All charges of a span, by step.
-async fn charges(store: &SqliteStore, tenant: Option<TenantId>, step: u32) -> Vec<Charge> {
+async fn charges(store: &SqlStore, tenant: Option<TenantId>, step: u32) -> Vec<Charge> {
     let mut all = Vec::new();
     let mut take = |charge| {
         all.push(charge);

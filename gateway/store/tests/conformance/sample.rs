@@ -178,9 +178,9 @@ pub(crate) fn pricing(idle: IdlePolicy) -> Pricing {
 }
 
 /// A store on a fresh file, which goes with the folder.
-pub(crate) async fn store(idle: IdlePolicy) -> (TempDir, SqliteStore) {
+pub(crate) async fn store(idle: IdlePolicy) -> (TempDir, SqlStore) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&dir.path().join("books.db"), pricing(idle))
+    let store = SqlStore::open(&dir.path().join("books.db"), pricing(idle))
         .await
         .unwrap();
     (dir, store)
