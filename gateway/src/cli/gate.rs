@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use ledger_store::{SqliteCaptures, SqlStore};
+use ledger_store::{SqlStore, SqliteCaptures};
 use units::Timestamp;
 
 use super::runtime;

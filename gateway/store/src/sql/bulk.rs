@@ -123,10 +123,7 @@ fn numbered(rows: usize, columns: usize) -> String {
 }
 
 /// The rows in parts of the sizes, largest first.
-fn parts<'a, T>(
-    sizes: &'static [(usize, String)],
-    rows: &'a [T],
-) -> Vec<(&'a [T], &'static str)> {
+fn parts<'a, T>(sizes: &'static [(usize, String)], rows: &'a [T]) -> Vec<(&'a [T], &'static str)> {
     let mut parts = Vec::new();
     let mut rest = rows;
     for (size, sql) in sizes {

@@ -52,9 +52,9 @@ impl Pen {
     /// Waits for the other writers, then opens a transaction.
     pub(crate) async fn begin(&mut self) -> Result<Open<'_>, StoreError> {
         match self {
-            Self::Sqlite(connection) => {
-                Ok(Open::Sqlite(connection.begin_with("BEGIN IMMEDIATE").await?))
-            }
+            Self::Sqlite(connection) => Ok(Open::Sqlite(
+                connection.begin_with("BEGIN IMMEDIATE").await?,
+            )),
             Self::Postgres(pool) => {
                 let mut open = Open::Postgres(pool.begin().await?);
                 // It goes with the transaction. Each statement after it sees what the writer before has committed.

@@ -199,25 +199,49 @@ fn numbers<'q>(query: Query<'q>, groups: &[&[i64]]) -> Query<'q> {
 }
 
 static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("request_rollups", &["bucket", "tenant", "scenario", "expert"], &["requests", "errors", "total", "overhead"])
+    Bulk::new(
+        "request_rollups",
+        &["bucket", "tenant", "scenario", "expert"],
+        &["requests", "errors", "total", "overhead"],
+    )
 });
 
 static LATENCIES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("latency_rollups", &["bucket", "tenant", "scenario", "expert", "slot"], &["requests"])
+    Bulk::new(
+        "latency_rollups",
+        &["bucket", "tenant", "scenario", "expert", "slot"],
+        &["requests"],
+    )
 });
 
 static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("attempt_rollups", &["bucket", "tenant", "scenario", "expert", "purpose"], &["attempts", "failed", "known", "unknown", "input", "output"])
+    Bulk::new(
+        "attempt_rollups",
+        &["bucket", "tenant", "scenario", "expert", "purpose"],
+        &["attempts", "failed", "known", "unknown", "input", "output"],
+    )
 });
 
 static COSTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("cost_rollups", &["bucket", "tenant", "scenario", "expert", "purpose", "meter"], &["lines", "unknown", "quantity", "amount"])
+    Bulk::new(
+        "cost_rollups",
+        &["bucket", "tenant", "scenario", "expert", "purpose", "meter"],
+        &["lines", "unknown", "quantity", "amount"],
+    )
 });
 
 static OUTCOMES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("outcome_rollups", &["bucket", "tenant", "scenario", "expert", "source"], &["outcomes", "score"])
+    Bulk::new(
+        "outcome_rollups",
+        &["bucket", "tenant", "scenario", "expert", "source"],
+        &["outcomes", "score"],
+    )
 });
 
 static SPEND: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new("spend_rollups", &["month", "tenant", "principal"], &["amount"])
+    Bulk::new(
+        "spend_rollups",
+        &["month", "tenant", "principal"],
+        &["amount"],
+    )
 });

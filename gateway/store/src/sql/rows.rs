@@ -39,7 +39,25 @@ struct DecisionRow {
 }
 
 pub(super) static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
-    let columns = ["request", "tenant", "principal", "scenario", "scenario_source", "expert", "decision", "gate", "reason", "chosen", "propensity", "candidates", "started", "total", "overhead", "status", "streamed"];
+    let columns = [
+        "request",
+        "tenant",
+        "principal",
+        "scenario",
+        "scenario_source",
+        "expert",
+        "decision",
+        "gate",
+        "reason",
+        "chosen",
+        "propensity",
+        "candidates",
+        "started",
+        "total",
+        "overhead",
+        "status",
+        "streamed",
+    ];
     Bulk::new("requests", &columns, &[])
 });
 
@@ -112,7 +130,31 @@ pub(super) struct AttemptRow<'a> {
 }
 
 pub(super) static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
-    let columns = ["attempt", "request", "tenant", "scenario", "expert", "host", "replica", "purpose", "ending", "http", "started", "finished", "input_uncached", "cache_read", "cache_write", "output_text", "output_reasoning", "device", "queue", "cpu", "fuel", "first_token", "pool_window"];
+    let columns = [
+        "attempt",
+        "request",
+        "tenant",
+        "scenario",
+        "expert",
+        "host",
+        "replica",
+        "purpose",
+        "ending",
+        "http",
+        "started",
+        "finished",
+        "input_uncached",
+        "cache_read",
+        "cache_write",
+        "output_text",
+        "output_reasoning",
+        "device",
+        "queue",
+        "cpu",
+        "fuel",
+        "first_token",
+        "pool_window",
+    ];
     Bulk::new("attempts", &columns, &[])
 });
 
@@ -189,7 +231,21 @@ pub(super) struct LineRow {
 }
 
 pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
-    let columns = ["line", "attempt", "tenant", "scenario", "expert", "purpose", "meter", "quantity", "amount", "rate", "method", "bucket", "pool_window"];
+    let columns = [
+        "line",
+        "attempt",
+        "tenant",
+        "scenario",
+        "expert",
+        "purpose",
+        "meter",
+        "quantity",
+        "amount",
+        "rate",
+        "method",
+        "bucket",
+        "pool_window",
+    ];
     Bulk::new("lines", &columns, &[])
 });
 

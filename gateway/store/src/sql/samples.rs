@@ -65,10 +65,7 @@ struct Series {
 }
 
 impl Series {
-    async fn last(
-        &self,
-        connection: &mut Link<'_>,
-    ) -> Result<Option<(i64, Totals)>, StoreError> {
+    async fn last(&self, connection: &mut Link<'_>) -> Result<Option<(i64, Totals)>, StoreError> {
         let found: Option<(i64, i64, i64, i64, i64)> = query(
             "SELECT at, provisioned, busy, load, idle FROM workers
              WHERE pool = $1 AND worker = $2 AND incarnation = $3",

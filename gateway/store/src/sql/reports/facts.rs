@@ -163,11 +163,7 @@ pub(super) async fn read(view: &mut Link<'_>, scope: Scope) -> Result<Cells, Sto
 }
 
 /// Meters of work (device time of attempts, tokens) make the marginal cost, all meters the loaded one.
-async fn costs(
-    view: &mut Link<'_>,
-    scope: Scope,
-    cells: &mut Cells,
-) -> Result<(), StoreError> {
+async fn costs(view: &mut Link<'_>, scope: Scope, cells: &mut Cells) -> Result<(), StoreError> {
     let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = query(
         "SELECT tenant, scenario, expert,
              CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),

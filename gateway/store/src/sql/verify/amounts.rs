@@ -4,8 +4,8 @@
 use ledger::{Meter, Price, RateId};
 use units::{Pico, Timestamp};
 
-use crate::sql::link::{Link, query};
 use super::{broken, number};
+use crate::sql::link::{Link, query};
 use crate::{StoreError, VerifyReport};
 
 pub(super) async fn check(
