@@ -4,7 +4,7 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check] [wasm] [guests]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, promtool, the FOCUS validator, and an environment with pytest and the OpenAI SDK
+#   test       also cargo-nextest, promtool, PostgreSQL, the FOCUS validator, and an environment with pytest and the OpenAI SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
@@ -155,6 +155,15 @@ focus_validator() {
 }
 
 # Checks the alert rules. Out of Debian's package, without installing it: that would start a server.
+# The tests start servers of their own: none is to run by itself.
+postgres_server() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
+    have apt-get && [ "$(id -u)" = 0 ] || { say "PostgreSQL is missing (Debian's package postgresql): its tests will be skipped"; return 0; }
+    local config=/etc/postgresql-common/createcluster.conf
+    [ -e "$config" ] || { mkdir -p "${config%/*}"; echo 'create_main_cluster = false' >"$config"; }
+    system_package postgresql "PostgreSQL is missing"
+}
+
 alert_checker() {
     have promtool || [ -x "$cache/tools/bin/promtool" ] && return 0
     have apt-get && have dpkg-deb || { say "promtool is missing: the tests of the alert rules will be skipped"; return 0; }
@@ -274,7 +283,7 @@ one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator; other_guests ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator; postgres_server; other_guests ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;

@@ -21,6 +21,9 @@ mod limits;
 mod official_sdk;
 mod operator;
 mod plugins;
+#[path = "../gateway/store/tests/conformance/server.rs"]
+mod postgres;
+mod server_books;
 mod streams;
 mod surface;
 mod traffic;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bench::gateway::{GatewayPlan, compare};
+use bench::ledger::LedgerPlan;
 use bench::load::{self, LoadPlan, chat_request};
 use bench::machine::Circumstances;
 use bench::mock::{Mock, MockConfig};
@@ -33,6 +34,24 @@ enum Command {
     Gateway(GatewayArgs),
     /// Measure what a call of a plugin costs.
     Plugin(PluginArgs),
+    /// Measure the books: posting, settling, size, and every question of a page.
+    Ledger(LedgerArgs),
+}
+
+#[derive(Debug, Args)]
+struct LedgerArgs {
+    /// Requests, spread over thirty days.
+    #[arg(long, default_value_t = 10_000_000)]
+    requests: u64,
+    /// Folder of the file, which is removed at the end; a temporary one if absent.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Also prove the books.
+    #[arg(long)]
+    verify: bool,
+    /// Where the result is written; nowhere if absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +191,7 @@ impl Cli {
             Command::Load(args) => drive(&args).await,
             Command::Gateway(args) => gateway(&args).await,
             Command::Plugin(args) => plugin(&args).await,
+            Command::Ledger(args) => books(&args).await,
         }
     }
 }
@@ -207,6 +227,24 @@ async fn plugin(args: &PluginArgs) -> anyhow::Result<String> {
     };
     let figures = bench::plugin::measure(&plan).await?;
     let said = serde_json::to_string_pretty(&figures)?;
+    if let Some(out) = &args.out {
+        write(out, circumstances, figures)?;
+    }
+    Ok(format!("{said}\n"))
+}
+
+async fn books(args: &LedgerArgs) -> anyhow::Result<String> {
+    let circumstances = Circumstances::now();
+    let place = match &args.dir {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir(),
+    }?;
+    let plan = LedgerPlan {
+        requests: args.requests,
+        verify: args.verify,
+    };
+    let figures = bench::ledger::measure(&place.path().join("books.sqlite"), &plan).await?;
+    let said = serde_json::to_string(&figures)?;
     if let Some(out) = &args.out {
         write(out, circumstances, figures)?;
     }

@@ -1,8 +1,9 @@
 //! Measures Moegate: a mock upstream, a load driver, and the gateway beside nginx on the same mock in
-//! one run, and what a call of a plugin costs. It must not know how the gateway works inside: it speaks HTTP and reads `/proc`.
+//! one run, what a call of a plugin costs, and what the books can take. It must not know how the gateway works inside: it speaks HTTP and reads `/proc`.
 
 pub mod gateway;
 pub mod http;
+pub mod ledger;
 pub mod load;
 pub mod machine;
 pub mod mock;

@@ -3,6 +3,7 @@
 //! Serde forms live in the submodules; [`Config`] is the checked whole. Unknown keys are errors that
 //! name the file and the key.
 
+mod books;
 mod check;
 mod experts;
 mod load;
@@ -11,6 +12,7 @@ mod policy;
 mod server;
 mod tenants;
 
+pub use books::{StoreConfig, StoreUrl};
 pub use check::ConfigError;
 pub use experts::{
     ChildWorkers, PoolConfig, PriceRow, RateRow, RemoteConfig, WorkerAddress, WorkerDns,
@@ -18,7 +20,7 @@ pub use experts::{
 pub use load::{Overrides, load};
 pub use plugins::PluginsConfig;
 pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
-pub use server::{ServerConfig, StoreConfig, TlsConfig};
+pub use server::{ServerConfig, TlsConfig};
 pub use tenants::{CaptureConfig, ScenarioConfig, TenantConfig};
 
 use serde::Deserialize;

@@ -64,7 +64,7 @@ const LINKS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("bench", &["plugin-host", "units"]),
+    ("bench", &["ledger", "ledger-store", "plugin-host", "units"]),
     ("tests", &["ledger", "ledger-store", "units"]),
 ];
 

@@ -1,6 +1,6 @@
 //! The ledger of a gateway that has ended, read as an auditor would.
 
-use ledger_store::{LedgerStore, Pricing, Reports, Span, SqliteStore, VerifyReport};
+use ledger_store::{LedgerStore, Pricing, Reports, Span, SqlStore, VerifyReport};
 use units::{Bucket, Currency, Pico, RequestId};
 
 use crate::system::System;
@@ -9,7 +9,7 @@ use crate::system::System;
 #[derive(Debug)]
 pub struct Books {
     runtime: tokio::runtime::Runtime,
-    store: SqliteStore,
+    store: SqlStore,
 }
 
 impl Books {
@@ -29,7 +29,7 @@ impl Books {
             idle: std::collections::BTreeMap::new(),
         };
         let store = runtime
-            .block_on(SqliteStore::open(&file, pricing))
+            .block_on(SqlStore::open(&file, pricing))
             .expect("the books open");
         Self { runtime, store }
     }

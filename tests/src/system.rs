@@ -147,6 +147,7 @@ impl System {
         Command::new(program("moegate"))
             .args(arguments)
             .env("MOEGATE_CONFIG", self.config())
+            .envs(self.environment.iter().cloned())
             .current_dir(crate::root())
             .output()
             .expect("moegate runs")

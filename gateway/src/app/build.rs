@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
 use ledger::Month;
 use ledger_store::{
-    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqliteCaptures, SqlitePlugins,
-    SqliteStore, Store, StoreError,
+    Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqlStore, SqliteCaptures,
+    SqlitePlugins, Store, StoreError,
 };
 use sha2::{Digest, Sha256};
 use units::{Clock, IdSource, KeyId, PoolId, TenantId, Timestamp};
@@ -22,7 +22,7 @@ use crate::auth::{Authenticator, JwtConfigError, TenantAccess};
 use crate::capture::{Capture, Watch};
 use crate::catalog::{Catalog, CatalogError};
 use crate::clock::{SystemClock, UuidSource};
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use crate::drift::Drift;
 use crate::gates::{Gates, RegistryError};
 use crate::metrics::Metrics;
@@ -72,6 +72,15 @@ pub enum BuildError {
         #[source]
         why: StoreError,
     },
+    /// The books.
+    #[error("books in {place}")]
+    Books {
+        /// Where they are.
+        place: String,
+        /// What is wrong.
+        #[source]
+        why: StoreError,
+    },
     /// The journal.
     #[error("journal in {dir}")]
     Journal {
@@ -89,25 +98,31 @@ pub enum BuildError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Opens the store of a configuration: the SQLite file in its folder.
+/// Opens the store of a configuration: a SQLite file, by default in its folder, or a PostgreSQL server.
 ///
 /// # Errors
 /// The folder or the file cannot be used.
-pub async fn open_store(config: &Config) -> Result<Arc<SqliteStore>, BuildError> {
+pub async fn open_store(config: &Config) -> Result<Arc<SqlStore>, BuildError> {
     let dir = &config.store.dir;
     make_folder(dir)?;
-    let failed = |why: StoreError| BuildError::Store {
-        dir: dir.display().to_string(),
-        why,
-    };
     let pricing = Pricing {
         rates: rates::book(config)?,
         idle: std::collections::BTreeMap::new(),
     };
-    let store = SqliteStore::open(&database(dir), pricing)
-        .await
-        .map_err(failed)?;
-    Ok(Arc::new(store))
+    let opened = match &config.store.url {
+        None => SqlStore::open(&database(dir), pricing).await,
+        Some(StoreUrl::Sqlite(file)) => SqlStore::open(file, pricing).await,
+        Some(StoreUrl::Postgres(url)) => SqlStore::connect(url, pricing).await,
+    };
+    opened.map(Arc::new).map_err(|why| BuildError::Books {
+        place: match &config.store.url {
+            None => database(dir).display().to_string(),
+            Some(StoreUrl::Sqlite(file)) => file.display().to_string(),
+            // Its address may hold a password.
+            Some(StoreUrl::Postgres(_)) => "PostgreSQL".to_owned(),
+        },
+        why,
+    })
 }
 
 /// Keys' hashes, everybody's bills and features: for the owner only, where we make the folder.
@@ -274,7 +289,7 @@ impl App {
 
 fn open_journal(
     config: &Config,
-    store: &Arc<SqliteStore>,
+    store: &Arc<SqlStore>,
     ids: &Arc<dyn IdSource>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Journal, BuildError> {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use ledger_store::{SqliteCaptures, SqliteStore};
+use ledger_store::{SqlStore, SqliteCaptures};
 use units::Timestamp;
 
 use super::runtime;
@@ -67,7 +67,7 @@ struct Opened {
     config: Config,
     catalog: Catalog,
     tenants: Tenants,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     captures: SqliteCaptures,
 }
 

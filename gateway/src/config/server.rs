@@ -1,4 +1,4 @@
-//! The listener and the store.
+//! The listener.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,23 +89,4 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Private key.
     pub key: PathBuf,
-}
-
-/// Where the ledger and its journal live.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// Folder of the SQLite file and the journal; made where it is missing.
-    pub dir: PathBuf,
-    /// Length of a pool window in seconds: how often idle cost is allocated. A divisor of 900.
-    pub window_seconds: u32,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            dir: PathBuf::from("var"),
-            window_seconds: 900,
-        }
-    }
 }

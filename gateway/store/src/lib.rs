@@ -9,7 +9,9 @@ mod journal;
 mod judged;
 mod keys;
 mod plugins;
+mod postgres;
 mod report;
+mod sql;
 mod sqlite;
 mod store;
 
@@ -23,7 +25,8 @@ pub use report::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
     Span, Spend, TakeCharge,
 };
-pub use sqlite::{SqliteCaptures, SqlitePlugins, SqliteStore};
+pub use sql::SqlStore;
+pub use sqlite::{SqliteCaptures, SqlitePlugins};
 pub use store::{
     Applied, EventBatch, LedgerStore, Pricing, SettleReport, Store, StoreFuture, VerifyReport,
 };

@@ -1,8 +1,35 @@
 //! What every store and the journal promise, tried on the real parts.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that cannot go on says so by panicking"
 )]
+
+/// Runs each case on SQLite, as a test of its own, and all of them on one PostgreSQL, each in its own database.
+macro_rules! on_each_store {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&crate::sample::On::Files).await;
+                }
+            )+
+        }
+
+        #[tokio::test]
+        async fn on_postgres() {
+            let Some(server) = crate::server::Server::start() else { return };
+            let on = crate::sample::On::Server(server);
+            $(
+                println!("{}", stringify!($case));
+                Box::pin($case(&on)).await;
+            )+
+        }
+    };
+}
 
 #[path = "conformance/books.rs"]
 mod books;
@@ -18,9 +45,13 @@ mod judged;
 mod keys;
 #[path = "conformance/plugins.rs"]
 mod plugins;
+#[path = "conformance/postgres.rs"]
+mod postgres;
 #[path = "conformance/replay.rs"]
 mod replay;
 #[path = "conformance/reports.rs"]
 mod reports;
 #[path = "conformance/sample.rs"]
 mod sample;
+#[path = "conformance/server.rs"]
+mod server;

@@ -6,6 +6,18 @@ use units::Pico;
 
 use crate::sample::*;
 
+on_each_store!(
+    a_window_is_its_bill_with_idle_apart,
+    a_window_is_its_bill_with_idle_shared,
+    windows_follow_each_other_without_gap_or_overlap,
+    an_attempt_that_ends_after_the_sample_waits,
+    samples_that_come_twice_or_late_change_nothing,
+    two_workers_make_one_bill,
+    what_is_unknown_is_counted_and_not_zero,
+    the_proof_notices_every_kind_of_damage,
+    a_worker_older_than_the_books_is_counted_from_its_first_sample,
+);
+
 /// Twenty requests in the first minute, and a worker that says so.
 async fn a_minute(store: &impl Store) {
     let mut events: Vec<LedgerEvent> = (0..20).flat_map(|n| served(n, 30)).collect();
@@ -60,21 +72,18 @@ async fn a_window_is_its_bill(store: impl Store, idle_is_shared: bool) {
     );
 }
 
-#[tokio::test]
-async fn a_window_is_its_bill_with_idle_apart() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn a_window_is_its_bill_with_idle_apart(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     a_window_is_its_bill(store, false).await;
 }
 
-#[tokio::test]
-async fn a_window_is_its_bill_with_idle_shared() {
-    let (_dir, store) = store(IdlePolicy::Proportional).await;
+async fn a_window_is_its_bill_with_idle_shared(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Proportional).await;
     a_window_is_its_bill(store, true).await;
 }
 
-#[tokio::test]
-async fn windows_follow_each_other_without_gap_or_overlap() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn windows_follow_each_other_without_gap_or_overlap(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     a_minute(&store).await;
     store.settle(at(60)).await.unwrap();
     // The next bucket begins 900 s after noon; a sample on either side, closed in one call.
@@ -96,9 +105,8 @@ async fn windows_follow_each_other_without_gap_or_overlap() {
     );
 }
 
-#[tokio::test]
-async fn an_attempt_that_ends_after_the_sample_waits() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn an_attempt_that_ends_after_the_sample_waits(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     a_minute(&store).await;
     store.apply(batch(101, served(77, 61))).await.unwrap();
     assert_eq!(store.settle(at(62)).await.unwrap().attempts, 20);
@@ -115,9 +123,8 @@ async fn an_attempt_that_ends_after_the_sample_waits() {
     assert!(proof.holds() && proof.pending == 0, "{proof:?}");
 }
 
-#[tokio::test]
-async fn samples_that_come_twice_or_late_change_nothing() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn samples_that_come_twice_or_late_change_nothing(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     a_minute(&store).await;
     let old = vec![
         counters("w0", 60, 100_000_000, 2_000_000_000),
@@ -131,9 +138,8 @@ async fn samples_that_come_twice_or_late_change_nothing() {
     );
 }
 
-#[tokio::test]
-async fn two_workers_make_one_bill() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn two_workers_make_one_bill(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     a_minute(&store).await;
     store
         .apply(batch(101, vec![counters("w1", 60, 0, 0)]))
@@ -148,9 +154,8 @@ async fn two_workers_make_one_bill() {
     );
 }
 
-#[tokio::test]
-async fn what_is_unknown_is_counted_and_not_zero() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn what_is_unknown_is_counted_and_not_zero(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let events = vec![
         LedgerEvent::Attempt(pool_attempt(0, 10, None)),
         LedgerEvent::Attempt(remote_attempt(6, 10, Some(1_000_000))),
@@ -170,11 +175,10 @@ async fn what_is_unknown_is_counted_and_not_zero() {
     assert_eq!(rows[0].cost.marginal, Pico::from_units(10));
 }
 
-#[tokio::test]
-async fn the_proof_notices_every_kind_of_damage() {
+async fn the_proof_notices_every_kind_of_damage(on: &On) {
     let damages = [
-        "UPDATE lines SET amount = amount + 1 WHERE line = (SELECT MIN(line) FROM lines WHERE meter = 3)",
-        "DELETE FROM lines WHERE line = (SELECT MIN(line) FROM lines WHERE meter = 1)",
+        "UPDATE lines SET amount = amount + 1 WHERE line = (SELECT line FROM lines WHERE meter = 3 ORDER BY line LIMIT 1)",
+        "DELETE FROM lines WHERE line = (SELECT line FROM lines WHERE meter = 1 ORDER BY line LIMIT 1)",
         "UPDATE pool_windows SET cost = cost + 1",
         "UPDATE pool_windows SET idle = idle - 1",
         "UPDATE intervals SET provisioned = provisioned + 1",
@@ -184,26 +188,28 @@ async fn the_proof_notices_every_kind_of_damage() {
         "UPDATE cost_rollups SET amount = amount + 1",
         "UPDATE spend_rollups SET amount = amount + 1",
         "UPDATE outcome_rollups SET score = score + 1",
-        "DELETE FROM attempts WHERE attempt = (SELECT MIN(attempt) FROM attempts)",
-        "DELETE FROM requests WHERE request = (SELECT MIN(request) FROM requests)",
+        "DELETE FROM attempts WHERE attempt = (SELECT attempt FROM attempts ORDER BY attempt LIMIT 1)",
+        "DELETE FROM requests WHERE request = (SELECT request FROM requests ORDER BY request LIMIT 1)",
         "UPDATE intervals SET load = load + 1, idle = idle - 1",
-        "UPDATE attempts SET device = device + 1 WHERE attempt = (SELECT MIN(attempt) FROM attempts)",
+        "UPDATE attempts SET device = device + 1 WHERE attempt = (SELECT attempt FROM attempts ORDER BY attempt LIMIT 1)",
         "UPDATE attempts SET tenant = (SELECT MAX(tenant) FROM requests) WHERE tenant = (SELECT MIN(tenant) FROM requests)",
         "UPDATE rates SET pico = pico / 2 WHERE subject = 'provider acme'",
         "UPDATE rates SET source = 'somebody else'",
         // Money moved between two alike lines: every sum stays what it was.
         "WITH cell AS (SELECT tenant, scenario, expert FROM lines WHERE meter = 1 ORDER BY line LIMIT 1),
-         pair AS (SELECT MIN(line) AS low, MAX(line) AS high FROM lines, cell WHERE meter = 1
-             AND lines.tenant = cell.tenant AND lines.scenario = cell.scenario AND lines.expert = cell.expert)
-         UPDATE lines SET amount = amount + CASE WHEN line = (SELECT low FROM pair) THEN 1000 ELSE -1000 END
-         WHERE line IN (SELECT low FROM pair UNION SELECT high FROM pair)",
+         alike AS (SELECT lines.line FROM lines JOIN cell ON lines.tenant = cell.tenant
+             AND lines.scenario = cell.scenario AND lines.expert = cell.expert WHERE meter = 1)
+         UPDATE lines SET amount = amount
+             + CASE WHEN line = (SELECT line FROM alike ORDER BY line LIMIT 1) THEN 1000 ELSE -1000 END
+         WHERE line = (SELECT line FROM alike ORDER BY line LIMIT 1)
+             OR line = (SELECT line FROM alike ORDER BY line DESC LIMIT 1)",
         "UPDATE lines SET amount = amount + CASE
-             WHEN line = (SELECT MIN(line) FROM lines WHERE meter = 13) THEN 1000 ELSE -1000 END
-         WHERE line IN (SELECT MIN(line) FROM lines WHERE meter = 13
-             UNION SELECT MAX(line) FROM lines WHERE meter = 13)",
+             WHEN line = (SELECT line FROM lines WHERE meter = 13 ORDER BY line LIMIT 1) THEN 1000 ELSE -1000 END
+         WHERE line = (SELECT line FROM lines WHERE meter = 13 ORDER BY line LIMIT 1)
+             OR line = (SELECT line FROM lines WHERE meter = 13 ORDER BY line DESC LIMIT 1)",
     ];
     for damage in damages {
-        let (dir, store) = store(IdlePolicy::Separate).await;
+        let (home, store) = on.store(IdlePolicy::Separate).await;
         a_minute(&store).await;
         let mut more = vec![LedgerEvent::Outcome(outcome(3, "once", 800_000))];
         // Two of a kind at the remote, with other counts.
@@ -214,19 +220,14 @@ async fn the_proof_notices_every_kind_of_damage() {
         store.apply(batch(101, more)).await.unwrap();
         store.settle(at(60)).await.unwrap();
         assert!(store.verify().await.unwrap().holds());
-        let url = format!("sqlite://{}", dir.path().join("books.db").display());
-        let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url)
-            .await
-            .unwrap();
-        sqlx::query(damage).execute(&mut other).await.unwrap();
+        home.meddle(damage).await;
         let proof = store.verify().await.unwrap();
         assert!(!proof.holds(), "not noticed: {damage}");
     }
 }
 
-#[tokio::test]
-async fn a_worker_older_than_the_books_is_counted_from_its_first_sample() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn a_worker_older_than_the_books_is_counted_from_its_first_sample(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     store
         .apply(batch(1, vec![counters("w0", 5_000, 1_000, 0)]))
         .await

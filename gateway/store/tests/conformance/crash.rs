@@ -14,9 +14,9 @@ const FOLDER: &str = "LEDGER_STORE_CRASH_FOLDER";
 const ROUND: &str = "LEDGER_STORE_CRASH_ROUND";
 const PER_ROUND: u64 = 1_000_000;
 
-async fn parts(folder: &std::path::Path, ids: u64) -> (SqliteStore, Journal) {
+async fn parts(folder: &std::path::Path, ids: u64) -> (SqlStore, Journal) {
     let path = folder.join("books.db");
-    let store = SqliteStore::open(&path, pricing(IdlePolicy::Separate))
+    let store = SqlStore::open(&path, pricing(IdlePolicy::Separate))
         .await
         .unwrap();
     let config = JournalConfig {

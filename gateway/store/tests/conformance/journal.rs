@@ -19,7 +19,7 @@ fn config(dir: &Path) -> JournalConfig {
     }
 }
 
-fn open(dir: &Path, store: &SqliteStore, ids: u64) -> Journal {
+fn open(dir: &Path, store: &SqlStore, ids: u64) -> Journal {
     Journal::open(
         &config(dir),
         Arc::new(store.clone()),
@@ -40,7 +40,7 @@ fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-async fn requests(store: &SqliteStore) -> u64 {
+async fn requests(store: &SqlStore) -> u64 {
     let proof = store.verify().await.unwrap();
     assert!(proof.holds(), "{proof:?}");
     assert_eq!(proof.requests, proof.attempts);
@@ -118,7 +118,7 @@ async fn what_a_dead_store_leaves_is_moved_at_the_next_start() {
     assert!(!segments(dir.path()).is_empty());
 
     let path = dir.path().join("books.db");
-    let again = SqliteStore::open(&path, pricing(IdlePolicy::Separate))
+    let again = SqlStore::open(&path, pricing(IdlePolicy::Separate))
         .await
         .unwrap();
     let journal = open(dir.path(), &again, 1_000);
@@ -151,7 +151,7 @@ async fn left_behind(dir: &Path, count: u64) -> std::path::PathBuf {
 
 async fn after_replay(dir: &Path) -> (u64, JournalStatus) {
     let path = dir.join("books.db");
-    let store = SqliteStore::open(&path, pricing(IdlePolicy::Separate))
+    let store = SqlStore::open(&path, pricing(IdlePolicy::Separate))
         .await
         .unwrap();
     let journal = open(dir, &store, 1_000);

@@ -6,6 +6,11 @@ use units::{Nanos, Tokens};
 
 use crate::sample::*;
 
+on_each_store!(
+    a_judged_request_comes_with_its_decision_and_its_answer,
+    pages_tenants_and_instants_leave_out_what_they_should,
+);
+
 fn by(source: OutcomeSource, n: u64, key: &str, score: u32) -> LedgerEvent {
     LedgerEvent::Outcome(OutcomeRecord {
         source,
@@ -22,9 +27,8 @@ fn query() -> JudgedQuery {
     }
 }
 
-#[tokio::test]
-async fn a_judged_request_comes_with_its_decision_and_its_answer() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn a_judged_request_comes_with_its_decision_and_its_answer(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = (0..6)
         .flat_map(|n| served(n, i64::try_from(n).unwrap()))
         .collect();
@@ -58,9 +62,8 @@ async fn a_judged_request_comes_with_its_decision_and_its_answer() {
     assert_eq!(found[1].verdict().unwrap().source, OutcomeSource::Judge);
 }
 
-#[tokio::test]
-async fn pages_tenants_and_instants_leave_out_what_they_should() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn pages_tenants_and_instants_leave_out_what_they_should(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = Vec::new();
     for n in 0..12 {
         events.extend(served(n, i64::try_from(n).unwrap()));

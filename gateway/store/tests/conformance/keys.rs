@@ -6,6 +6,8 @@ use units::KeyId;
 
 use crate::sample::*;
 
+on_each_store!(keys_live_their_life,);
+
 fn key(id: &str, owner: u64, hash: u8) -> ApiKey {
     ApiKey {
         id: KeyId::new(id).unwrap(),
@@ -18,9 +20,8 @@ fn key(id: &str, owner: u64, hash: u8) -> ApiKey {
     }
 }
 
-#[tokio::test]
-async fn keys_live_their_life() {
-    let (dir, store) = store(IdlePolicy::Separate).await;
+async fn keys_live_their_life(on: &On) {
+    let (home, store) = on.store(IdlePolicy::Separate).await;
     for (id, owner, hash) in [("k1", 0, 1), ("k2", 0, 2), ("k3", 1, 3)] {
         store.create_key(key(id, owner, hash)).await.unwrap();
     }
@@ -53,9 +54,7 @@ async fn keys_live_their_life() {
     );
 
     store.close().await.unwrap();
-    let again = SqliteStore::open(&dir.path().join("books.db"), pricing(IdlePolicy::Separate))
-        .await
-        .unwrap();
+    let again = home.open(IdlePolicy::Separate).await;
     assert_eq!(again.load_keys().await.unwrap().len(), 3);
 }
 

@@ -3,8 +3,17 @@
 use ledger::{IdlePolicy, LedgerEvent};
 use ledger_store::*;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::sample::*;
+
+on_each_store!(
+    the_same_events_again_change_nothing,
+    an_event_twice_in_one_batch_counts_once,
+    the_position_is_kept_with_the_events,
+    order_and_batches_do_not_matter,
+);
 
 fn a_day() -> Vec<LedgerEvent> {
     let mut events: Vec<LedgerEvent> = (0..150).flat_map(|n| served(n, 30)).collect();
@@ -32,9 +41,8 @@ async fn picture(store: &impl Store) -> String {
     format!("{proof:?}\n{scenarios:?}\n{experts:?}\n{series:?}\n{spend:?}")
 }
 
-#[tokio::test]
-async fn the_same_events_again_change_nothing() {
-    let (_dir, store) = store(IdlePolicy::Proportional).await;
+async fn the_same_events_again_change_nothing(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Proportional).await;
     let events = a_day();
     let first = store.apply(batch(10, events.clone())).await.unwrap();
     assert_eq!(
@@ -50,9 +58,8 @@ async fn the_same_events_again_change_nothing() {
     assert_eq!(picture(&store).await, before);
 }
 
-#[tokio::test]
-async fn an_event_twice_in_one_batch_counts_once() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn an_event_twice_in_one_batch_counts_once(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events = served(1, 30);
     events.extend(served(2, 30));
     events.extend(served(1, 30));
@@ -64,9 +71,8 @@ async fn an_event_twice_in_one_batch_counts_once() {
     assert!(store.verify().await.unwrap().holds());
 }
 
-#[tokio::test]
-async fn the_position_is_kept_with_the_events() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn the_position_is_kept_with_the_events(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let segment = batch(0, Vec::new()).segment;
     assert_eq!(store.applied_bytes(segment).await.unwrap(), 0);
     store.apply(batch(1_234, served(1, 1))).await.unwrap();
@@ -75,39 +81,43 @@ async fn the_position_is_kept_with_the_events() {
     assert_eq!(store.applied_bytes(segment).await.unwrap(), 0);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+// I3 and I4 on the whole store.
+async fn order_and_batches_do_not_matter(on: &On) {
+    let (_whole, one) = on.store(IdlePolicy::Proportional).await;
+    one.apply(batch(1, a_day())).await.unwrap();
+    let expected = picture(&one).await;
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(8)
+    });
+    let keys = prop::collection::vec(any::<u32>(), 400);
+    let sizes = prop::collection::vec(1_usize..90, 1..30);
+    let again = prop::collection::vec(any::<prop::sample::Index>(), 0..40);
+    let drawn = (keys, sizes, again);
+    for _ in 0..runner.config().cases {
+        let (keys, sizes, again) = drawn.new_tree(&mut runner).unwrap().current();
+        let events = a_day();
+        let mut shuffled: Vec<LedgerEvent> = events.clone();
+        shuffled.extend(again.iter().map(|at| at.get(&events).clone()));
+        let mut keyed: Vec<_> = keys.iter().cycle().zip(shuffled).collect();
+        keyed.sort_by_key(|(key, _)| **key);
+        let mut rest: Vec<LedgerEvent> = keyed.into_iter().map(|(_, event)| event).collect();
 
-    // I3 and I4 on the whole store.
-    #[test]
-    fn order_and_batches_do_not_matter(
-        keys in prop::collection::vec(any::<u32>(), 400),
-        sizes in prop::collection::vec(1_usize..90, 1..30),
-        again in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (_whole, one) = store(IdlePolicy::Proportional).await;
-            one.apply(batch(1, a_day())).await.unwrap();
-            let expected = picture(&one).await;
-
-            let events = a_day();
-            let mut shuffled: Vec<LedgerEvent> = events.clone();
-            shuffled.extend(again.iter().map(|at| at.get(&events).clone()));
-            let mut keyed: Vec<_> = keys.iter().cycle().zip(shuffled).collect();
-            keyed.sort_by_key(|(key, _)| **key);
-            let mut rest: Vec<LedgerEvent> = keyed.into_iter().map(|(_, event)| event).collect();
-
-            let (_parts, many) = store(IdlePolicy::Proportional).await;
-            let mut sizes = sizes.iter().cycle();
-            while !rest.is_empty() {
-                let size = (*sizes.next().unwrap()).min(rest.len());
-                let later = rest.split_off(size);
-                many.apply(batch(1, std::mem::replace(&mut rest, later))).await.unwrap();
-            }
-            let spend_differs_by_principal_only = |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
-            let got = picture(&many).await;
-            assert_eq!(spend_differs_by_principal_only(&got), spend_differs_by_principal_only(&expected));
-        });
+        let (_parts, many) = on.store(IdlePolicy::Proportional).await;
+        let mut batches = sizes.iter().cycle();
+        while !rest.is_empty() {
+            let size = (*batches.next().unwrap()).min(rest.len());
+            let later = rest.split_off(size);
+            let events = std::mem::replace(&mut rest, later);
+            many.apply(batch(1, events)).await.unwrap();
+        }
+        let spend_differs_by_principal_only =
+            |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
+        let got = picture(&many).await;
+        assert_eq!(
+            spend_differs_by_principal_only(&got),
+            spend_differs_by_principal_only(&expected),
+            "{keys:?}, {sizes:?}, {again:?}"
+        );
     }
 }

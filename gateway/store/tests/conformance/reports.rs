@@ -8,9 +8,17 @@ use units::{Pico, TenantId};
 
 use crate::sample::*;
 
-#[tokio::test]
-async fn scenarios_are_summed_by_tenant() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+on_each_store!(
+    scenarios_are_summed_by_tenant,
+    a_series_sums_to_the_same_totals,
+    charges_sum_to_the_bill_whatever_the_step,
+    charges_of_a_tenant_are_its_own_and_may_be_broken_off,
+    unknown_amounts_are_counted_and_summed_as_nothing,
+    a_judgement_counts_once_and_only_for_its_tenant,
+);
+
+async fn scenarios_are_summed_by_tenant(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = (0..60).flat_map(|n| served(n, 30)).collect();
     let mut failed = request(66, 40);
     failed.http_status = 503;
@@ -78,9 +86,8 @@ async fn scenarios_are_summed_by_tenant() {
     assert_eq!(experts[0].p50.map(|ns| ns.get() > 9_000_000), Some(true));
 }
 
-#[tokio::test]
-async fn a_series_sums_to_the_same_totals() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn a_series_sums_to_the_same_totals(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = (0..20).flat_map(|n| served(n, 30)).collect();
     events.extend((20..30).flat_map(|n| served(n, 1_000)));
     events.push(counters("w0", 60, 100_000_000, 0));
@@ -112,7 +119,7 @@ async fn a_series_sums_to_the_same_totals() {
 }
 
 /// All charges of a span, by step.
-async fn charges(store: &SqliteStore, tenant: Option<TenantId>, step: u32) -> Vec<Charge> {
+async fn charges(store: &SqlStore, tenant: Option<TenantId>, step: u32) -> Vec<Charge> {
     let mut all = Vec::new();
     let mut take = |charge| {
         all.push(charge);
@@ -125,9 +132,8 @@ async fn charges(store: &SqliteStore, tenant: Option<TenantId>, step: u32) -> Ve
     all
 }
 
-#[tokio::test]
-async fn charges_sum_to_the_bill_whatever_the_step() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn charges_sum_to_the_bill_whatever_the_step(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = (0..60).flat_map(|n| served(n, 30)).collect();
     events.extend((60..90).flat_map(|n| served(n, 1_000)));
     events.push(counters("w0", 60, 300_000_000, 5_000_000));
@@ -160,9 +166,8 @@ async fn charges_sum_to_the_bill_whatever_the_step() {
     }
 }
 
-#[tokio::test]
-async fn charges_of_a_tenant_are_its_own_and_may_be_broken_off() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn charges_of_a_tenant_are_its_own_and_may_be_broken_off(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events: Vec<LedgerEvent> = (0..60).flat_map(|n| served(n, 30)).collect();
     events.push(counters("w0", 60, 300_000_000, 0));
     store.apply(batch(1, events)).await.unwrap();
@@ -191,9 +196,8 @@ async fn charges_of_a_tenant_are_its_own_and_may_be_broken_off() {
     assert_eq!(seen, 1);
 }
 
-#[tokio::test]
-async fn unknown_amounts_are_counted_and_summed_as_nothing() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn unknown_amounts_are_counted_and_summed_as_nothing(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     let mut events = Vec::new();
     for n in 0..4 {
         for mut event in served(n, 30) {
@@ -214,9 +218,8 @@ async fn unknown_amounts_are_counted_and_summed_as_nothing() {
     assert_eq!(sum, store.verify().await.unwrap().pool_cost);
 }
 
-#[tokio::test]
-async fn a_judgement_counts_once_and_only_for_its_tenant() {
-    let (_dir, store) = store(IdlePolicy::Separate).await;
+async fn a_judgement_counts_once_and_only_for_its_tenant(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
     store
         .apply(batch(1, (0..4).flat_map(|n| served(n, 30)).collect()))
         .await

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ledger::*;
 use ledger_store::*;
+use sqlx::Connection;
 use tempfile::TempDir;
 use units::*;
 use uuid::Uuid;
+
+use crate::server::Server;
 
 /// 2026-11-23T12:00:00Z, the first instant of a bucket.
 pub(crate) const NOON: i64 = 1_795_435_200_000_000_000;
@@ -178,12 +181,69 @@ pub(crate) fn pricing(idle: IdlePolicy) -> Pricing {
 }
 
 /// A store on a fresh file, which goes with the folder.
-pub(crate) async fn store(idle: IdlePolicy) -> (TempDir, SqliteStore) {
+pub(crate) async fn store(idle: IdlePolicy) -> (TempDir, SqlStore) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&dir.path().join("books.db"), pricing(idle))
+    let store = SqlStore::open(&dir.path().join("books.db"), pricing(idle))
         .await
         .unwrap();
     (dir, store)
+}
+
+/// Where the books of a test lie.
+#[derive(Debug)]
+pub(crate) enum On {
+    /// In files of their own.
+    Files,
+    /// In databases of their own.
+    Server(Server),
+}
+
+/// Where one store lies. It goes with this, or with its server.
+#[derive(Debug)]
+pub(crate) enum Home {
+    File(TempDir),
+    Database(String),
+}
+
+impl On {
+    /// A fresh store.
+    pub(crate) async fn store(&self, idle: IdlePolicy) -> (Home, SqlStore) {
+        let home = match self {
+            Self::Files => Home::File(tempfile::tempdir().unwrap()),
+            Self::Server(server) => Home::Database(server.database()),
+        };
+        let store = home.open(idle).await;
+        (home, store)
+    }
+}
+
+impl Home {
+    /// Opens the store, or opens it again.
+    pub(crate) async fn open(&self, idle: IdlePolicy) -> SqlStore {
+        match self {
+            Self::File(dir) => SqlStore::open(&dir.path().join("books.db"), pricing(idle)).await,
+            Self::Database(url) => SqlStore::connect(url, pricing(idle)).await,
+        }
+        .unwrap()
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn meddle(&self, sql: &str) {
+        let done = match self {
+            Self::File(dir) => {
+                let url = format!("sqlite://{}", dir.path().join("books.db").display());
+                let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                let done = sqlx::query(sql).execute(&mut other).await;
+                done.map(|done| done.rows_affected())
+            }
+            Self::Database(url) => {
+                let mut other = sqlx::PgConnection::connect(url).await.unwrap();
+                let done = sqlx::query(sql).execute(&mut other).await;
+                done.map(|done| done.rows_affected())
+            }
+        };
+        assert!(done.unwrap() > 0, "{sql}");
+    }
 }
 
 pub(crate) fn hour() -> Span {

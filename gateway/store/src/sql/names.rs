@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
 use units::IdError;
 
+use super::link::{Link, query};
 use crate::StoreError;
 
 /// The number of no name.
@@ -37,17 +37,17 @@ impl Names {
     /// Makes sure `text` has a number.
     pub(super) async fn intern(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Link<'_>,
         text: &str,
     ) -> Result<i64, StoreError> {
         if let Some(id) = self.find(text) {
             return Ok(id);
         }
-        sqlx::query("INSERT INTO names (text) VALUES (?) ON CONFLICT DO NOTHING")
+        query("INSERT INTO names (text) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(text)
-            .execute(&mut *connection)
+            .execute(connection)
             .await?;
-        let (id,): (i64,) = sqlx::query_as("SELECT id FROM names WHERE text = ?")
+        let (id,): (i64,) = query("SELECT id FROM names WHERE text = $1")
             .bind(text)
             .fetch_one(connection)
             .await?;
@@ -69,7 +69,7 @@ impl Names {
 }
 
 /// A stored name as an id.
-pub(super) fn parse<T>(
+pub(crate) fn parse<T>(
     text: &str,
     new: impl FnOnce(&str) -> Result<T, IdError>,
 ) -> Result<T, StoreError> {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ledger::{DeviceShare, LedgerError, Meter, PoolWindow, RateSubject, WindowKey, settle_window};
-use sqlx::{Connection, SqliteConnection};
 use units::{
     AttemptId, ExpertId, IdError, Nanos, PoolId, RequestId, ScenarioId, TenantId, Timestamp,
 };
 use uuid::Uuid;
 
+use super::link::{Link, query};
 use super::names::{self, NONE, Names};
 use super::rollup::{Place, Rollups};
 use super::rows::{LINES, LineRow, purpose_from};
@@ -20,20 +20,23 @@ pub(super) async fn all(
     pricing: &Pricing,
     now: Timestamp,
 ) -> Result<SettleReport, StoreError> {
-    let waiting: Vec<(i64, i64, String)> = sqlx::query_as(
+    let mut open = writer.pen.begin().await?;
+    let waiting: Vec<(i64, i64, String)> = query(
         "SELECT DISTINCT intervals.bucket, intervals.pool, names.text FROM intervals
          JOIN names ON names.id = intervals.pool
          WHERE pool_window IS NULL ORDER BY 1, 2",
     )
-    .fetch_all(&mut writer.connection)
+    .fetch_all(&mut open.link())
     .await?;
+    open.commit().await?;
     let mut report = SettleReport::default();
     for (bucket, pool, name) in waiting {
-        let Writer { connection, names } = &mut *writer;
+        let Writer { pen, names } = &mut *writer;
         names.begin();
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = pen.begin().await?;
+        let mut link = transaction.link();
         let mut closing = Closing {
-            connection: &mut transaction,
+            connection: &mut link,
             names,
             pool,
             pool_id: names::parse(&name, PoolId::new)?,
@@ -53,8 +56,8 @@ pub(super) async fn all(
 }
 
 /// One pool and bucket being closed.
-struct Closing<'a> {
-    connection: &'a mut SqliteConnection,
+struct Closing<'a, 'c> {
+    connection: &'a mut Link<'c>,
     names: &'a mut Names,
     pool: i64,
     pool_id: PoolId,
@@ -85,7 +88,7 @@ type Sums = (
     Option<i64>,
 );
 
-impl Closing<'_> {
+impl Closing<'_, '_> {
     async fn close(
         &mut self,
         pricing: &Pricing,
@@ -151,27 +154,28 @@ impl Closing<'_> {
 
     /// The intervals that wait, as one window, with its idle time.
     async fn window(&mut self) -> Result<Option<(PoolWindow, i64)>, StoreError> {
-        let sums: Sums = sqlx::query_as(
-            "SELECT MIN(from_at), MAX(to_at), SUM(provisioned), SUM(busy), SUM(load), SUM(idle)
-                 FROM intervals WHERE pool = ? AND bucket = ? AND pool_window IS NULL",
+        let sums: Sums = query(
+            "SELECT MIN(from_at), MAX(to_at), CAST(SUM(provisioned) AS BIGINT),
+                 CAST(SUM(busy) AS BIGINT), CAST(SUM(load) AS BIGINT), CAST(SUM(idle) AS BIGINT)
+                 FROM intervals WHERE pool = $1 AND bucket = $2 AND pool_window IS NULL",
         )
         .bind(self.pool)
         .bind(self.bucket)
-        .fetch_one(&mut *self.connection)
+        .fetch_one(self.connection)
         .await?;
         let (Some(from), Some(to), Some(provisioned), Some(busy), Some(load), Some(idle)) = sums
         else {
             return Ok(None);
         };
-        let by_expert: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT names.text, SUM(interval_loads.load) FROM intervals
+        let by_expert: Vec<(String, i64)> = query(
+            "SELECT names.text, CAST(SUM(interval_loads.load) AS BIGINT) FROM intervals
              JOIN interval_loads ON interval_loads.interval = intervals.id
              JOIN names ON names.id = interval_loads.expert
-             WHERE pool = ? AND bucket = ? AND pool_window IS NULL GROUP BY names.text",
+             WHERE pool = $1 AND bucket = $2 AND pool_window IS NULL GROUP BY names.text",
         )
         .bind(self.pool)
         .bind(self.bucket)
-        .fetch_all(&mut *self.connection)
+        .fetch_all(self.connection)
         .await?;
         let nanos = |ns: i64| Nanos::new(number::unsigned(ns));
         let mut loads = BTreeMap::new();
@@ -198,16 +202,16 @@ impl Closing<'_> {
     }
 
     async fn waiting(&mut self, to: Timestamp) -> Result<Vec<Waiting>, StoreError> {
-        let rows = sqlx::query_as(
+        let rows = query(
             "SELECT attempts.attempt, attempts.request, attempts.device, attempts.finished,
                  attempts.purpose, attempts.tenant, attempts.scenario, attempts.expert,
                  requests.principal
              FROM attempts LEFT JOIN requests ON requests.request = attempts.request
-             WHERE attempts.host = ? AND attempts.pool_window IS NULL AND attempts.finished <= ?",
+             WHERE attempts.host = $1 AND attempts.pool_window IS NULL AND attempts.finished <= $2",
         )
         .bind(self.pool)
         .bind(to.unix_nanos())
-        .fetch_all(&mut *self.connection)
+        .fetch_all(self.connection)
         .await?;
         Ok(rows)
     }
@@ -236,9 +240,9 @@ impl Closing<'_> {
         if let Some(text) = self.texts.get(&number) {
             return names::parse(text, new);
         }
-        let (text,): (String,) = sqlx::query_as("SELECT text FROM names WHERE id = ?")
+        let (text,): (String,) = query("SELECT text FROM names WHERE id = $1")
             .bind(number)
-            .fetch_one(&mut *self.connection)
+            .fetch_one(self.connection)
             .await?;
         self.names.intern(self.connection, &text).await?;
         let id = names::parse(&text, new)?;
@@ -255,10 +259,10 @@ impl Closing<'_> {
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         let load: Nanos = window.load.values().copied().sum();
-        let (id,): (i64,) = sqlx::query_as(
+        let (id,): (i64,) = query(
             "INSERT INTO pool_windows (pool, bucket, from_at, to_at, provisioned, busy, load, idle,
                  cost, rate, closed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
         )
         .bind(self.pool)
         .bind(self.bucket)
@@ -271,29 +275,29 @@ impl Closing<'_> {
         .bind(cost)
         .bind(rate)
         .bind(now.unix_nanos())
-        .fetch_one(&mut *self.connection)
+        .fetch_one(self.connection)
         .await?;
         Ok(id)
     }
 
     async fn mark(&mut self, window: i64, to: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE attempts SET pool_window = ?
-             WHERE host = ? AND pool_window IS NULL AND finished <= ?",
+        query(
+            "UPDATE attempts SET pool_window = $1
+             WHERE host = $2 AND pool_window IS NULL AND finished <= $3",
         )
         .bind(window)
         .bind(self.pool)
         .bind(to.unix_nanos())
-        .execute(&mut *self.connection)
+        .execute(self.connection)
         .await?;
-        sqlx::query(
-            "UPDATE intervals SET pool_window = ?
-             WHERE pool = ? AND bucket = ? AND pool_window IS NULL",
+        query(
+            "UPDATE intervals SET pool_window = $1
+             WHERE pool = $2 AND bucket = $3 AND pool_window IS NULL",
         )
         .bind(window)
         .bind(self.pool)
         .bind(self.bucket)
-        .execute(&mut *self.connection)
+        .execute(self.connection)
         .await?;
         Ok(())
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use ledger::{AttemptRecord, CLIENT_GONE, LatencySlot, Month};
-use sqlx::SqliteConnection;
 use units::{AttemptStatus, Bucket, Nanos, Timestamp, Tokens};
 
-use super::bulk::{Bound, Bulk};
+use super::bulk::Bulk;
+use super::link::{Link, Query};
 use super::number;
 use super::rows::{AttemptRow, LineRow, RequestRow, purpose};
 use crate::StoreError;
@@ -126,7 +126,7 @@ impl Rollups {
     }
 
     /// Writes everything into the open transaction.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn write(self, connection: &mut Link<'_>) -> Result<(), StoreError> {
         let flat = |rows: BTreeMap<Cell, [i64; 4]>| rows.into_iter().collect::<Vec<_>>();
         REQUESTS
             .upsert(connection, &flat(self.requests), |q, (cell, sums)| {
@@ -191,7 +191,7 @@ fn add<K: Ord, const N: usize>(map: &mut BTreeMap<K, [i64; N]>, key: K, sums: [i
     }
 }
 
-fn numbers<'q>(query: Bound<'q>, groups: &[&[i64]]) -> Bound<'q> {
+fn numbers<'q>(query: Query<'q>, groups: &[&[i64]]) -> Query<'q> {
     groups
         .iter()
         .flat_map(|group| group.iter())
@@ -200,56 +200,48 @@ fn numbers<'q>(query: Bound<'q>, groups: &[&[i64]]) -> Bound<'q> {
 
 static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "request_rollups (bucket, tenant, scenario, expert, requests, errors, total, overhead)",
-        8,
-        "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
-            errors = errors + excluded.errors, total = total + excluded.total,
-            overhead = overhead + excluded.overhead",
+        "request_rollups",
+        &["bucket", "tenant", "scenario", "expert"],
+        &["requests", "errors", "total", "overhead"],
     )
 });
 
 static LATENCIES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "latency_rollups (bucket, tenant, scenario, expert, slot, requests)",
-        6,
-        "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests",
+        "latency_rollups",
+        &["bucket", "tenant", "scenario", "expert", "slot"],
+        &["requests"],
     )
 });
 
 static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "attempt_rollups (bucket, tenant, scenario, expert, purpose, attempts, failed, known, unknown,
-            input, output)",
-        11,
-        "ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
-            failed = failed + excluded.failed, known = known + excluded.known,
-            unknown = unknown + excluded.unknown, input = input + excluded.input,
-            output = output + excluded.output",
+        "attempt_rollups",
+        &["bucket", "tenant", "scenario", "expert", "purpose"],
+        &["attempts", "failed", "known", "unknown", "input", "output"],
     )
 });
 
 static COSTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "cost_rollups (bucket, tenant, scenario, expert, purpose, meter, lines, unknown, quantity, amount)",
-        10,
-        "ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, unknown = unknown + excluded.unknown,
-            quantity = quantity + excluded.quantity, amount = amount + excluded.amount",
+        "cost_rollups",
+        &["bucket", "tenant", "scenario", "expert", "purpose", "meter"],
+        &["lines", "unknown", "quantity", "amount"],
     )
 });
 
 static OUTCOMES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "outcome_rollups (bucket, tenant, scenario, expert, source, outcomes, score)",
-        7,
-        "ON CONFLICT DO UPDATE SET outcomes = outcomes + excluded.outcomes,
-            score = score + excluded.score",
+        "outcome_rollups",
+        &["bucket", "tenant", "scenario", "expert", "source"],
+        &["outcomes", "score"],
     )
 });
 
 static SPEND: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "spend_rollups (month, tenant, principal, amount)",
-        4,
-        "ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+        "spend_rollups",
+        &["month", "tenant", "principal"],
+        &["amount"],
     )
 });

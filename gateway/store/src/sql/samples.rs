@@ -2,9 +2,9 @@
 //! waits for the next window.
 
 use ledger::PoolCounters;
-use sqlx::SqliteConnection;
 use units::{Bucket, Nanos};
 
+use super::link::{Link, query};
 use super::names::{NONE, Names};
 use super::number;
 use crate::StoreError;
@@ -17,7 +17,7 @@ const YOUNG: Nanos = Nanos::new(900_000_000_000);
 type Totals = [i64; 4];
 
 pub(super) async fn post(
-    connection: &mut SqliteConnection,
+    connection: &mut Link<'_>,
     names: &Names,
     sample: &PoolCounters,
 ) -> Result<(), StoreError> {
@@ -65,13 +65,10 @@ struct Series {
 }
 
 impl Series {
-    async fn last(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Option<(i64, Totals)>, StoreError> {
-        let found: Option<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+    async fn last(&self, connection: &mut Link<'_>) -> Result<Option<(i64, Totals)>, StoreError> {
+        let found: Option<(i64, i64, i64, i64, i64)> = query(
             "SELECT at, provisioned, busy, load, idle FROM workers
-             WHERE pool = ? AND worker = ? AND incarnation = ?",
+             WHERE pool = $1 AND worker = $2 AND incarnation = $3",
         )
         .bind(self.pool)
         .bind(self.worker)
@@ -83,14 +80,16 @@ impl Series {
 
     async fn remember(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Link<'_>,
         at: i64,
         totals: Totals,
     ) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "INSERT OR REPLACE INTO workers
-                 (pool, worker, incarnation, at, provisioned, busy, load, idle)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        let query = query(
+            "INSERT INTO workers (pool, worker, incarnation, at, provisioned, busy, load, idle)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (pool, worker, incarnation) DO UPDATE SET at = excluded.at,
+                 provisioned = excluded.provisioned, busy = excluded.busy, load = excluded.load,
+                 idle = excluded.idle",
         );
         let query = query
             .bind(self.pool)
@@ -108,18 +107,20 @@ impl Series {
     /// Adds what passed to the waiting interval of the bucket; its number.
     async fn extend(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Link<'_>,
         sample: &PoolCounters,
         from: i64,
         passed: Totals,
     ) -> Result<i64, StoreError> {
-        let query = sqlx::query_as(
+        let query = query(
             "INSERT INTO intervals (pool, worker, incarnation, bucket, from_at, to_at,
                  provisioned, busy, load, idle)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (pool, worker, incarnation, bucket) WHERE pool_window IS NULL
-             DO UPDATE SET to_at = excluded.to_at, provisioned = provisioned + excluded.provisioned,
-                 busy = busy + excluded.busy, load = load + excluded.load, idle = idle + excluded.idle
+             DO UPDATE SET to_at = excluded.to_at,
+                 provisioned = intervals.provisioned + excluded.provisioned,
+                 busy = intervals.busy + excluded.busy, load = intervals.load + excluded.load,
+                 idle = intervals.idle + excluded.idle
              RETURNING id",
         );
         let query = query
@@ -137,43 +138,44 @@ impl Series {
     /// Notes the loading an expert has caused so far; what is new of it goes to the interval.
     async fn load(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Link<'_>,
         interval: Option<i64>,
         expert: i64,
         total: i64,
     ) -> Result<(), StoreError> {
-        let found: Option<(i64,)> = sqlx::query_as(
+        let found: Option<(i64,)> = query(
             "SELECT load FROM worker_loads
-             WHERE pool = ? AND worker = ? AND incarnation = ? AND expert = ?",
+             WHERE pool = $1 AND worker = $2 AND incarnation = $3 AND expert = $4",
         )
         .bind(self.pool)
         .bind(self.worker)
         .bind(self.incarnation)
         .bind(expert)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(connection)
         .await?;
         let before = found.map_or(0, |(load,)| load);
         let passed = total.saturating_sub(before);
         if passed <= 0 {
             return Ok(());
         }
-        sqlx::query(
-            "INSERT OR REPLACE INTO worker_loads (pool, worker, incarnation, expert, load)
-             VALUES (?, ?, ?, ?, ?)",
+        query(
+            "INSERT INTO worker_loads (pool, worker, incarnation, expert, load)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (pool, worker, incarnation, expert) DO UPDATE SET load = excluded.load",
         )
         .bind(self.pool)
         .bind(self.worker)
         .bind(self.incarnation)
         .bind(expert)
         .bind(total)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
         let Some(interval) = interval.filter(|_| expert != NONE) else {
             return Ok(());
         };
-        sqlx::query(
-            "INSERT INTO interval_loads (interval, expert, load) VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET load = load + excluded.load",
+        query(
+            "INSERT INTO interval_loads (interval, expert, load) VALUES ($1, $2, $3)
+             ON CONFLICT (interval, expert) DO UPDATE SET load = interval_loads.load + excluded.load",
         )
         .bind(interval)
         .bind(expert)

@@ -5,23 +5,24 @@ mod amounts;
 use std::collections::BTreeMap;
 
 use ledger::Price;
-use sqlx::{Acquire, SqliteConnection};
 use units::{Nanos, Pico};
 
+use super::link::{Link, query};
 use super::number;
 use crate::{StoreError, VerifyReport};
 
 /// Sentences kept at most; the first ones say enough.
 const MOST: usize = 100;
 
-pub(super) async fn books(reader: &mut SqliteConnection) -> Result<VerifyReport, StoreError> {
-    let mut view = reader.begin().await?;
+/// To be asked on one consistent view.
+pub(super) async fn books(view: &mut Link<'_>) -> Result<VerifyReport, StoreError> {
     let mut report = VerifyReport::default();
-    counts(&mut view, &mut report).await?;
-    windows(&mut view, &mut report).await?;
-    amounts::check(&mut view, &mut report).await?;
+    counts(view, &mut report).await?;
+    windows(view, &mut report).await?;
+    amounts::check(view, &mut report).await?;
     for (about, sql) in CHECKS {
-        let (wrong,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *view).await?;
+        let sql = sql.replace("{month}", &view.month_of("finished"));
+        let (wrong,): (i64,) = query(&sql).fetch_one(view).await?;
         if wrong != 0 {
             broken(&mut report, format!("{wrong} {about}"));
         }
@@ -35,9 +36,9 @@ fn broken(report: &mut VerifyReport, sentence: String) {
     }
 }
 
-async fn counts(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
+async fn counts(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
     let (requests, attempts, pending, orphans, lines, unknown): (i64, i64, i64, i64, i64, i64) =
-        sqlx::query_as(
+        query(
             "SELECT (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM attempts),
                  (SELECT COUNT(*) FROM attempts WHERE pool_window IS NULL),
                  (SELECT COUNT(*) FROM attempts
@@ -62,22 +63,22 @@ type Sums = BTreeMap<i64, (Pico, Pico)>;
 /// A window: its number, bill and provisioned time, and its rate's price per so many ns.
 type Window = (i64, Option<i64>, i64, Option<i64>, Option<i64>);
 
-async fn windows(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+async fn windows(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let rows: Vec<(i64, i64, i64, i64, i64)> = query(
         "SELECT pool_window,
-             COALESCE(SUM(amount / 1000000), 0), COALESCE(SUM(amount % 1000000), 0),
-             COALESCE(SUM(CASE WHEN meter = 3 THEN amount / 1000000 END), 0),
-             COALESCE(SUM(CASE WHEN meter = 3 THEN amount % 1000000 END), 0)
+             CAST(COALESCE(SUM(amount / 1000000), 0) AS BIGINT), CAST(COALESCE(SUM(amount % 1000000), 0) AS BIGINT),
+             CAST(COALESCE(SUM(CASE WHEN meter = 3 THEN amount / 1000000 END), 0) AS BIGINT),
+             CAST(COALESCE(SUM(CASE WHEN meter = 3 THEN amount % 1000000 END), 0) AS BIGINT)
          FROM lines WHERE pool_window IS NOT NULL GROUP BY pool_window",
     )
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     let halves = number::halves;
     let mut sums: Sums = rows
         .into_iter()
         .map(|(id, a, b, c, d)| (id, (halves(a, b), halves(c, d))))
         .collect();
-    let rows: Vec<Window> = sqlx::query_as(
+    let rows: Vec<Window> = query(
         "SELECT pool_windows.id, cost, provisioned, rates.pico, rates.per
          FROM pool_windows LEFT JOIN rates ON rates.rate = pool_windows.rate",
     )
@@ -130,8 +131,8 @@ const CHECKS: [(&str, &str); 13] = [
              SELECT pool_window AS id, SUM(provisioned) AS provisioned, SUM(busy) AS busy,
                  SUM(load) AS load, SUM(idle) AS idle
              FROM intervals GROUP BY pool_window) AS parts ON parts.id = pool_windows.id
-         WHERE parts.provisioned IS NOT pool_windows.provisioned OR parts.busy IS NOT pool_windows.busy
-             OR parts.load IS NOT pool_windows.load OR parts.idle IS NOT pool_windows.idle",
+         WHERE parts.provisioned IS DISTINCT FROM pool_windows.provisioned OR parts.busy IS DISTINCT FROM pool_windows.busy
+             OR parts.load IS DISTINCT FROM pool_windows.load OR parts.idle IS DISTINCT FROM pool_windows.idle",
     ),
     (
         "attempts that are another tenant's or scenario's than their request",
@@ -143,7 +144,7 @@ const CHECKS: [(&str, &str); 13] = [
         "SELECT COUNT(*) FROM lines JOIN attempts ON attempts.attempt = lines.attempt
          WHERE lines.tenant <> attempts.tenant OR lines.scenario <> attempts.scenario
              OR lines.expert <> attempts.expert OR lines.purpose <> attempts.purpose
-             OR lines.quantity IS NOT CASE lines.meter
+             OR lines.quantity IS DISTINCT FROM CASE lines.meter
                  WHEN 1 THEN attempts.device
                  WHEN 10 THEN attempts.input_uncached
                  WHEN 11 THEN attempts.cache_read
@@ -161,7 +162,7 @@ const CHECKS: [(&str, &str); 13] = [
              WHEN attempts.pool_window IS NULL THEN posted.lines IS NOT NULL
              WHEN attempts.pool_window = 0
                  THEN COALESCE(posted.lines, 0) < CASE WHEN attempts.cpu IS NULL THEN 2 ELSE 1 END
-             ELSE posted.lines IS NOT 1 OR posted.pool_window IS NOT attempts.pool_window END",
+             ELSE posted.lines IS DISTINCT FROM 1 OR posted.pool_window IS DISTINCT FROM attempts.pool_window END",
     ),
     (
         "lines of attempts that do not exist",
@@ -177,49 +178,49 @@ const CHECKS: [(&str, &str); 13] = [
         "rollups of requests that are not their rows",
         "WITH made AS (
              SELECT started / 900000000000 AS bucket, tenant, scenario, expert, COUNT(*) AS requests,
-                 SUM(status >= 400 AND status <> 499) AS errors, SUM(total / 1000) AS total, SUM(overhead / 1000) AS overhead
+                 COUNT(CASE WHEN status >= 400 AND status <> 499 THEN 1 END) AS errors, SUM(total / 1000) AS total, SUM(overhead / 1000) AS overhead
              FROM requests GROUP BY 1, 2, 3, 4),
          kept AS (SELECT bucket, tenant, scenario, expert, requests, errors, total, overhead
              FROM request_rollups)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
     (
         "latency rollups that do not count every request",
         "WITH made AS (SELECT bucket, tenant, scenario, expert, SUM(requests) AS requests
              FROM latency_rollups GROUP BY 1, 2, 3, 4),
          kept AS (SELECT bucket, tenant, scenario, expert, requests FROM request_rollups)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
     (
         "rollups of attempts that are not their rows",
-        "WITH gaps AS (SELECT attempt, SUM(amount IS NULL) AS gaps FROM lines
+        "WITH gaps AS (SELECT attempt, COUNT(CASE WHEN amount IS NULL THEN 1 END) AS gaps FROM lines
              WHERE attempt IS NOT NULL GROUP BY attempt),
          made AS (
              SELECT finished / 900000000000 AS bucket, tenant, scenario, expert, purpose,
-                 COUNT(*) AS attempts, SUM(ending <> 1) AS failed,
+                 COUNT(*) AS attempts, COUNT(CASE WHEN ending <> 1 THEN 1 END) AS failed,
                  COUNT(CASE WHEN gaps.gaps = 0 THEN 1 END) AS known,
                  COUNT(CASE WHEN gaps.gaps > 0 THEN 1 END) AS unknown,
-                 SUM(COALESCE(input_uncached + COALESCE(cache_read, 0) + COALESCE(cache_write, 0), 0)),
-                 SUM(COALESCE(output_text + COALESCE(output_reasoning, 0), 0))
+                 SUM(COALESCE(input_uncached + COALESCE(cache_read, 0) + COALESCE(cache_write, 0), 0)) AS input,
+                 SUM(COALESCE(output_text + COALESCE(output_reasoning, 0), 0)) AS output
              FROM attempts LEFT JOIN gaps ON gaps.attempt = attempts.attempt GROUP BY 1, 2, 3, 4, 5),
          kept AS (SELECT bucket, tenant, scenario, expert, purpose, attempts, failed, known, unknown,
              input, output FROM attempt_rollups)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
     (
         "rollups of cost that are not their lines",
         "WITH made AS (
              SELECT bucket, tenant, scenario, expert, purpose, meter, COUNT(*) AS lines,
-                 SUM(amount IS NULL) AS unknown, COALESCE(SUM(quantity), 0) AS quantity,
+                 COUNT(CASE WHEN amount IS NULL THEN 1 END) AS unknown, COALESCE(SUM(quantity), 0) AS quantity,
                  COALESCE(SUM(amount), 0) AS amount
              FROM lines GROUP BY 1, 2, 3, 4, 5, 6),
          kept AS (SELECT bucket, tenant, scenario, expert, purpose, meter, lines, unknown, quantity,
              amount FROM cost_rollups)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
     (
         "rollups of outcomes that are not their rows",
@@ -230,18 +231,17 @@ const CHECKS: [(&str, &str); 13] = [
              WHERE counts = 1 GROUP BY 1, 2, 3, 4, 5),
          kept AS (SELECT bucket, tenant, scenario, expert, source, outcomes, score
              FROM outcome_rollups WHERE outcomes <> 0 OR score <> 0)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
     (
         "tenants whose spending in a month is not the sum of their lines",
         "WITH made AS (
-             SELECT CAST(strftime('%s', finished / 1000000000, 'unixepoch', 'start of month') AS INTEGER)
-                     * 1000000000 AS month, attempts.tenant AS tenant, SUM(amount) AS amount
+             SELECT {month} AS month, attempts.tenant AS tenant, SUM(amount) AS amount
              FROM lines JOIN attempts ON attempts.attempt = lines.attempt
              WHERE amount IS NOT NULL GROUP BY 1, 2),
          kept AS (SELECT month, tenant, SUM(amount) AS amount FROM spend_rollups GROUP BY 1, 2)
-         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept)
-             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made))",
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),
 ];

@@ -2,14 +2,14 @@
 //! the window's bill; and every price on record still bears the name that was made from it.
 
 use ledger::{Meter, Price, RateId};
-use sqlx::SqliteConnection;
 use units::{Pico, Timestamp};
 
 use super::{broken, number};
+use crate::sql::link::{Link, query};
 use crate::{StoreError, VerifyReport};
 
 pub(super) async fn check(
-    view: &mut SqliteConnection,
+    view: &mut Link<'_>,
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
     rates(view, report).await?;
@@ -24,9 +24,9 @@ fn price(pico: i64, per: i64) -> Option<Price> {
 /// A price list's row: its number, subject, meter, price, first instant and source.
 type Rate = (i64, String, i64, i64, i64, i64, String);
 
-async fn rates(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
+async fn rates(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
     let rows: Vec<Rate> =
-        sqlx::query_as("SELECT rate, subject, meter, pico, per, effective, source FROM rates")
+        query("SELECT rate, subject, meter, pico, per, effective, source FROM rates")
             .fetch_all(view)
             .await?;
     for (rate, subject, meter, pico, per, effective, source) in rows {
@@ -48,8 +48,8 @@ async fn rates(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result
 /// Alike lines: price, quantity, amount, and how many there are.
 type Priced = (i64, i64, i64, i64, i64);
 
-async fn tokens(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
-    let rows: Vec<Priced> = sqlx::query_as(
+async fn tokens(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let rows: Vec<Priced> = query(
         "SELECT rates.pico, rates.per, quantity, amount, COUNT(*)
          FROM lines JOIN rates ON rates.rate = lines.rate
          WHERE pool_window IS NULL AND method = 2 AND quantity IS NOT NULL AND amount IS NOT NULL
@@ -76,9 +76,9 @@ async fn tokens(view: &mut SqliteConnection, report: &mut VerifyReport) -> Resul
 type Shared = (i64, i64, i64, i64, i64);
 
 /// Each share is the exact quotient, rounded down or up.
-async fn shares(view: &mut SqliteConnection, report: &mut VerifyReport) -> Result<(), StoreError> {
-    let rows: Vec<Shared> = sqlx::query_as(
-        "WITH whole AS (SELECT pool_window AS id, SUM(quantity) AS quantity FROM lines
+async fn shares(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let rows: Vec<Shared> = query(
+        "WITH whole AS (SELECT pool_window AS id, CAST(SUM(quantity) AS BIGINT) AS quantity FROM lines
              WHERE pool_window IS NOT NULL GROUP BY 1)
          SELECT pool_windows.id, pool_windows.cost, whole.quantity, lines.quantity, lines.amount
          FROM lines JOIN pool_windows ON pool_windows.id = lines.pool_window

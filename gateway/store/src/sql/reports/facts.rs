@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ledger::{LatencyHistogram, LatencySlot};
-use sqlx::SqliteConnection;
 use units::{IdError, Pico, TenantId};
 
-use crate::sqlite::{names, number};
+use crate::sql::link::{Link, query};
+use crate::sql::{names, number};
 use crate::{CostSummary, Span, StoreError};
 
 /// Sums by the numbers of tenant, scenario and expert.
@@ -23,15 +23,15 @@ pub(super) struct Scope {
 impl Scope {
     /// `None` for a tenant the books have never met.
     pub(super) async fn find(
-        view: &mut SqliteConnection,
+        view: &mut Link<'_>,
         tenant: Option<TenantId>,
         span: Span,
     ) -> Result<Option<Self>, StoreError> {
         let tenant = match tenant {
             None => Some(0),
             Some(tenant) => {
-                let found: Option<(i64,)> = sqlx::query_as("SELECT id FROM names WHERE text = ?")
-                    .bind(tenant.as_str().to_owned())
+                let found: Option<(i64,)> = query("SELECT id FROM names WHERE text = $1")
+                    .bind(tenant.as_str())
                     .fetch_optional(view)
                     .await?;
                 found.map(|(id,)| id)
@@ -93,31 +93,31 @@ impl Facts {
     }
 }
 
-pub(super) async fn read(view: &mut SqliteConnection, scope: Scope) -> Result<Cells, StoreError> {
+pub(super) async fn read(view: &mut Link<'_>, scope: Scope) -> Result<Cells, StoreError> {
     let mut cells = Cells::new();
     let count = number::unsigned;
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT tenant, scenario, expert, SUM(requests), SUM(errors) FROM request_rollups
-         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+    let rows: Vec<(i64, i64, i64, i64, i64)> = query(
+        "SELECT tenant, scenario, expert, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT) FROM request_rollups
+         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
     )
     .bind(scope.from)
     .bind(scope.to)
     .bind(scope.tenant)
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     for (tenant, scenario, expert, requests, errors) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
         facts.requests = count(requests);
         facts.errors = count(errors);
     }
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT tenant, scenario, expert, slot, SUM(requests) FROM latency_rollups
-         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3, 4",
+    let rows: Vec<(i64, i64, i64, i64, i64)> = query(
+        "SELECT tenant, scenario, expert, slot, CAST(SUM(requests) AS BIGINT) FROM latency_rollups
+         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3, 4",
     )
     .bind(scope.from)
     .bind(scope.to)
     .bind(scope.tenant)
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     for (tenant, scenario, expert, slot, requests) in rows {
         let slot = u16::try_from(slot).map_err(|_| StoreError::Damaged("latency slot"))?;
@@ -126,15 +126,15 @@ pub(super) async fn read(view: &mut SqliteConnection, scope: Scope) -> Result<Ce
             .latency
             .add(LatencySlot::from_index(slot), count(requests));
     }
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT tenant, scenario, expert, SUM(attempts), SUM(failed), SUM(known), SUM(unknown)
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = query(
+        "SELECT tenant, scenario, expert, CAST(SUM(attempts) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(known) AS BIGINT), CAST(SUM(unknown) AS BIGINT)
          FROM attempt_rollups
-         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
     )
     .bind(scope.from)
     .bind(scope.to)
     .bind(scope.tenant)
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     for (tenant, scenario, expert, attempts, failed, known, unknown) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
@@ -144,9 +144,9 @@ pub(super) async fn read(view: &mut SqliteConnection, scope: Scope) -> Result<Ce
         facts.unknown = count(unknown);
     }
     costs(view, scope, &mut cells).await?;
-    let rows: Vec<(i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT tenant, scenario, expert, source, SUM(outcomes), SUM(score) FROM outcome_rollups
-         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3, 4",
+    let rows: Vec<(i64, i64, i64, i64, i64, i64)> = query(
+        "SELECT tenant, scenario, expert, source, CAST(SUM(outcomes) AS BIGINT), CAST(SUM(score) AS BIGINT) FROM outcome_rollups
+         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3, 4",
     )
     .bind(scope.from)
     .bind(scope.to)
@@ -163,18 +163,14 @@ pub(super) async fn read(view: &mut SqliteConnection, scope: Scope) -> Result<Ce
 }
 
 /// Meters of work (device time of attempts, tokens) make the marginal cost, all meters the loaded one.
-async fn costs(
-    view: &mut SqliteConnection,
-    scope: Scope,
-    cells: &mut Cells,
-) -> Result<(), StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+async fn costs(view: &mut Link<'_>, scope: Scope, cells: &mut Cells) -> Result<(), StoreError> {
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = query(
         "SELECT tenant, scenario, expert,
-             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END),
-             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END),
-             SUM(amount / 1000000), SUM(amount % 1000000)
+             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),
+             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END) AS BIGINT),
+             CAST(SUM(amount / 1000000) AS BIGINT), CAST(SUM(amount % 1000000) AS BIGINT)
          FROM cost_rollups
-         WHERE bucket >= ? AND bucket < ? AND (?3 = 0 OR tenant = ?3) GROUP BY 1, 2, 3",
+         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
     )
     .bind(scope.from)
     .bind(scope.to)
@@ -194,15 +190,17 @@ async fn costs(
 pub(super) struct Texts(HashMap<i64, String>);
 
 impl Texts {
-    pub(super) async fn of(view: &mut SqliteConnection, cells: &Cells) -> Result<Self, StoreError> {
+    pub(super) async fn of(view: &mut Link<'_>, cells: &Cells) -> Result<Self, StoreError> {
         let numbers: BTreeSet<i64> = cells.keys().flat_map(|(t, s, e)| [*t, *s, *e]).collect();
         let list: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT id, text FROM names WHERE id IN (SELECT value FROM json_each(?))",
-        )
-        .bind(format!("[{}]", list.join(",")))
-        .fetch_all(view)
-        .await?;
+        if list.is_empty() {
+            return Ok(Self::default());
+        }
+        let sql = format!(
+            "SELECT id, text FROM names WHERE id IN ({})",
+            list.join(", ")
+        );
+        let rows: Vec<(i64, String)> = query(&sql).fetch_all(view).await?;
         Ok(Self(rows.into_iter().collect()))
     }
 

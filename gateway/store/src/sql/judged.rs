@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ledger::{DecisionSummary, OutcomeSource, Ppm};
-use sqlx::{Acquire, SqliteConnection};
 use units::{
     AttemptStatus, DecisionId, ExpertId, Nanos, RequestId, ScenarioId, TenantId, Timestamp, Tokens,
 };
 use uuid::Uuid;
 
+use super::link::{Link, query};
 use super::names::NONE;
 use super::rows::status;
-use super::{SqliteStore, candidates, names, number};
+use super::{SqlStore, candidates, names, number};
 use crate::{Judged, JudgedQuery, JudgedRequest, Judgement, StoreError, StoreFuture};
 
 /// A try may end this long after its request has arrived: the longest a request is given, and some.
@@ -38,11 +38,11 @@ struct Row {
     at: i64,
 }
 
-impl Judged for SqliteStore {
+impl Judged for SqlStore {
     fn judged(&self, query: JudgedQuery) -> StoreFuture<'_, Vec<JudgedRequest>> {
         Box::pin(async move {
-            let mut reader = self.readers.acquire().await?;
-            let mut view = reader.begin().await?;
+            let mut open = self.readers.view().await?;
+            let mut view = open.link();
             let rows = rows(&mut view, &query).await?;
             let mut texts = Texts::default();
             let mut found: Vec<JudgedRequest> = Vec::new();
@@ -65,21 +65,21 @@ impl Judged for SqliteStore {
 }
 
 /// One row for each judgement; a request has at most four.
-async fn rows(view: &mut SqliteConnection, query: &JudgedQuery) -> Result<Vec<Row>, StoreError> {
+async fn rows(view: &mut Link<'_>, query: &JudgedQuery) -> Result<Vec<Row>, StoreError> {
     let tenant = query.tenant.as_ref().map(TenantId::as_str);
-    let after = query.after.map(|id| id.uuid().into_bytes().to_vec());
+    let after = query.after.map(|id| id.uuid().into_bytes());
     let limit = i64::from(query.limit).saturating_mul(4).saturating_add(4);
-    Ok(sqlx::query_as(
+    Ok(self::query(
         "SELECT requests.request, requests.tenant, requests.scenario, requests.expert, requests.decision,
              requests.gate, requests.reason, requests.chosen, requests.propensity, requests.candidates,
              requests.started, outcomes.source, outcomes.score, outcomes.at
          FROM outcomes JOIN requests ON requests.request = outcomes.request
-         WHERE outcomes.counts = 1 AND (?1 IS NULL OR outcomes.request > ?1)
-             AND requests.started >= ?2 AND requests.decision IS NOT NULL AND requests.expert <> 0
-             AND (?3 IS NULL OR requests.tenant = (SELECT id FROM names WHERE text = ?3))
-         ORDER BY outcomes.request, outcomes.source LIMIT ?4",
+         WHERE outcomes.counts = 1 AND ($1 IS NULL OR outcomes.request > $1)
+             AND requests.started >= $2 AND requests.decision IS NOT NULL AND requests.expert <> 0
+             AND ($3 IS NULL OR requests.tenant = (SELECT id FROM names WHERE text = $3))
+         ORDER BY outcomes.request, outcomes.source LIMIT $4",
     )
-    .bind(after)
+    .bind(after.as_ref().map(|id| id.as_slice()))
     .bind(query.since.unix_nanos())
     .bind(tenant)
     .bind(limit)
@@ -88,7 +88,7 @@ async fn rows(view: &mut SqliteConnection, query: &JudgedQuery) -> Result<Vec<Ro
 }
 
 async fn request(
-    view: &mut SqliteConnection,
+    view: &mut Link<'_>,
     texts: &mut Texts,
     row: Row,
 ) -> Result<JudgedRequest, StoreError> {
@@ -132,7 +132,7 @@ async fn request(
 /// Fills in tokens and times of the tries that gave the answers. Ids of tries lead with time, so one pass over the
 /// stretch of the page finds them without an index.
 async fn answers(
-    view: &mut SqliteConnection,
+    view: &mut Link<'_>,
     texts: &mut Texts,
     found: &mut [JudgedRequest],
 ) -> Result<(), StoreError> {
@@ -142,14 +142,14 @@ async fn answers(
     let from = edge(first.request, 0);
     let to = edge(last.request, LONGEST_TRY_MS);
     type Try = (Vec<u8>, i64, i64, i64, Option<i64>, Option<i64>);
-    let tries: Vec<Try> = sqlx::query_as(
+    let tries: Vec<Try> = query(
         "SELECT request, expert, started, finished, output_text, output_reasoning FROM attempts
-         WHERE attempt >= ? AND attempt < ? AND ending = ?",
+         WHERE attempt >= $1 AND attempt < $2 AND ending = $3",
     )
-    .bind(from.to_vec())
-    .bind(to.to_vec())
+    .bind(from.as_slice())
+    .bind(to.as_slice())
     .bind(status(AttemptStatus::Ok))
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     let places: HashMap<[u8; 16], usize> = found
         .iter()
@@ -199,12 +199,12 @@ fn ppm(stored: i64) -> Ppm {
 struct Texts(HashMap<i64, String>);
 
 impl Texts {
-    async fn text(&mut self, view: &mut SqliteConnection, number: i64) -> Result<&str, StoreError> {
+    async fn text(&mut self, view: &mut Link<'_>, number: i64) -> Result<&str, StoreError> {
         if let std::collections::hash_map::Entry::Vacant(place) = self.0.entry(number) {
             if number == NONE {
                 return Err(StoreError::Damaged("name"));
             }
-            let (text,): (String,) = sqlx::query_as("SELECT text FROM names WHERE id = ?")
+            let (text,): (String,) = query("SELECT text FROM names WHERE id = $1")
                 .bind(number)
                 .fetch_one(view)
                 .await?;
@@ -218,7 +218,7 @@ impl Texts {
 
     async fn id<T>(
         &mut self,
-        view: &mut SqliteConnection,
+        view: &mut Link<'_>,
         number: i64,
         new: fn(&str) -> Result<T, units::IdError>,
     ) -> Result<T, StoreError> {

@@ -5,18 +5,18 @@ mod facts;
 use std::collections::BTreeMap;
 
 use ledger::{Month, OutcomeSource, Ppm};
-use sqlx::{Acquire, SqliteConnection};
 use units::{Bucket, ExpertId, ScenarioId, TenantId};
 
+use super::link::{Link, query};
 use super::names::NONE;
-use super::{SqliteStore, charges, names, number};
+use super::{SqlStore, charges, names, number};
 use crate::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
     Span, Spend, StoreError, StoreFuture, TakeCharge,
 };
 use facts::{Facts, Scope, Texts};
 
-impl Reports for SqliteStore {
+impl Reports for SqlStore {
     fn scenario_summaries(
         &self,
         tenant: Option<TenantId>,
@@ -80,8 +80,8 @@ impl Reports for SqliteStore {
         step: u32,
     ) -> StoreFuture<'_, Vec<SeriesPoint>> {
         Box::pin(async move {
-            let mut reader = self.readers.acquire().await?;
-            let mut view = reader.begin().await?;
+            let mut open = self.readers.view().await?;
+            let mut view = open.link();
             let Some(scope) = Scope::find(&mut view, tenant, span).await? else {
                 return Ok(Vec::new());
             };
@@ -91,13 +91,14 @@ impl Reports for SqliteStore {
 
     fn platform_cost(&self, span: Span) -> StoreFuture<'_, CostSummary> {
         Box::pin(async move {
-            let (millions, rest): (i64, i64) = sqlx::query_as(
-                "SELECT COALESCE(SUM(amount / 1000000), 0), COALESCE(SUM(amount % 1000000), 0)
-                 FROM cost_rollups WHERE bucket >= ? AND bucket < ? AND tenant = 0",
+            let (millions, rest): (i64, i64) = query(
+                "SELECT CAST(COALESCE(SUM(amount / 1000000), 0) AS BIGINT),
+                     CAST(COALESCE(SUM(amount % 1000000), 0) AS BIGINT)
+                 FROM cost_rollups WHERE bucket >= $1 AND bucket < $2 AND tenant = 0",
             )
             .bind(span.from.index())
             .bind(span.to.index())
-            .fetch_one(&self.readers)
+            .fetch_one(&mut self.readers.one().await?.link())
             .await?;
             Ok(CostSummary {
                 loaded: number::halves(millions, rest),
@@ -118,14 +119,14 @@ impl Reports for SqliteStore {
 
     fn spend(&self, month: Month) -> StoreFuture<'_, Vec<Spend>> {
         Box::pin(async move {
-            let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
+            let rows: Vec<(String, Option<String>, i64)> = query(
                 "SELECT tenants.text, principals.text, amount FROM spend_rollups
                  JOIN names AS tenants ON tenants.id = tenant
                  LEFT JOIN names AS principals ON principals.id = principal
-                 WHERE month = ? ORDER BY 1, 2",
+                 WHERE month = $1 ORDER BY 1, 2 NULLS FIRST",
             )
             .bind(month.start().unix_nanos())
-            .fetch_all(&self.readers)
+            .fetch_all(&mut self.readers.one().await?.link())
             .await?;
             let rows = rows.into_iter().map(|(tenant, principal, amount)| {
                 Ok(Spend {
@@ -139,15 +140,15 @@ impl Reports for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Everything of the span by tenant, scenario and expert, on one consistent view.
     async fn read(
         &self,
         tenant: Option<TenantId>,
         span: Span,
     ) -> Result<(facts::Cells, Texts), StoreError> {
-        let mut reader = self.readers.acquire().await?;
-        let mut view = reader.begin().await?;
+        let mut open = self.readers.view().await?;
+        let mut view = open.link();
         let Some(scope) = Scope::find(&mut view, tenant, span).await? else {
             return Ok((facts::Cells::new(), Texts::default()));
         };
@@ -217,7 +218,7 @@ fn quality(facts: &Facts) -> Result<Vec<QualitySummary>, StoreError> {
 }
 
 async fn series(
-    view: &mut SqliteConnection,
+    view: &mut Link<'_>,
     scope: Scope,
     step: u32,
 ) -> Result<Vec<SeriesPoint>, StoreError> {
@@ -232,28 +233,28 @@ async fn series(
                 loaded: units::Pico::ZERO,
             }));
         };
-    let requests: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT bucket / ?1 * ?1, SUM(requests) FROM request_rollups
-         WHERE bucket >= ?2 AND bucket < ?3 AND (?4 = 0 OR tenant = ?4) GROUP BY 1",
+    let requests: Vec<(i64, i64)> = query(
+        "SELECT bucket / $1 * $1, CAST(SUM(requests) AS BIGINT) FROM request_rollups
+         WHERE bucket >= $2 AND bucket < $3 AND ($4 = 0 OR tenant = $4) GROUP BY 1",
     )
     .bind(step)
     .bind(scope.from)
     .bind(scope.to)
     .bind(scope.tenant)
-    .fetch_all(&mut *view)
+    .fetch_all(view)
     .await?;
     for (start, requests) in requests {
         point(&mut points, start, &|p| {
             p.requests = number::unsigned(requests)
         });
     }
-    let costs: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT bucket / ?1 * ?1,
-             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END),
-             SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END),
-             SUM(amount / 1000000), SUM(amount % 1000000)
+    let costs: Vec<(i64, i64, i64, i64, i64)> = query(
+        "SELECT bucket / $1 * $1,
+             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),
+             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END) AS BIGINT),
+             CAST(SUM(amount / 1000000) AS BIGINT), CAST(SUM(amount % 1000000) AS BIGINT)
          FROM cost_rollups
-         WHERE bucket >= ?2 AND bucket < ?3 AND (?4 = 0 OR tenant = ?4) GROUP BY 1",
+         WHERE bucket >= $2 AND bucket < $3 AND ($4 = 0 OR tenant = $4) GROUP BY 1",
     )
     .bind(step)
     .bind(scope.from)

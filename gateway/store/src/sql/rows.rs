@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use ledger::{AttemptRecord, CostLine, Host, Payer, RequestRecord};
 use units::{AttemptStatus, Purpose};
 
-use super::bulk::{Bound, Bulk};
+use super::bulk::Bulk;
+use super::link::Query;
 use super::names::{NONE, Names};
 use super::{candidates, number};
 use crate::StoreError;
@@ -38,10 +39,26 @@ struct DecisionRow {
 }
 
 pub(super) static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
-    let into =
-        "requests (request, tenant, principal, scenario, scenario_source, expert, decision, gate,
-         reason, chosen, propensity, candidates, started, total, overhead, status, streamed)";
-    Bulk::new(into, 17, "")
+    let columns = [
+        "request",
+        "tenant",
+        "principal",
+        "scenario",
+        "scenario_source",
+        "expert",
+        "decision",
+        "gate",
+        "reason",
+        "chosen",
+        "propensity",
+        "candidates",
+        "started",
+        "total",
+        "overhead",
+        "status",
+        "streamed",
+    ];
+    Bulk::new("requests", &columns, &[])
 });
 
 impl RequestRow {
@@ -76,7 +93,7 @@ impl RequestRow {
         })
     }
 
-    pub(super) fn bind<'q>(query: Bound<'q>, row: &'q Self) -> Bound<'q> {
+    pub(super) fn bind<'q>(query: Query<'q>, row: &'q Self) -> Query<'q> {
         let decision = row.decision.as_ref();
         query
             .bind(row.request.as_slice())
@@ -95,7 +112,7 @@ impl RequestRow {
             .bind(row.total)
             .bind(row.overhead)
             .bind(row.status)
-            .bind(row.streamed)
+            .bind(i64::from(row.streamed))
     }
 }
 
@@ -113,10 +130,32 @@ pub(super) struct AttemptRow<'a> {
 }
 
 pub(super) static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
-    let into = "attempts (attempt, request, tenant, scenario, expert, host, replica, purpose, ending, http,
-         started, finished, input_uncached, cache_read, cache_write, output_text, output_reasoning,
-         device, queue, cpu, fuel, first_token, pool_window)";
-    Bulk::new(into, 23, "")
+    let columns = [
+        "attempt",
+        "request",
+        "tenant",
+        "scenario",
+        "expert",
+        "host",
+        "replica",
+        "purpose",
+        "ending",
+        "http",
+        "started",
+        "finished",
+        "input_uncached",
+        "cache_read",
+        "cache_write",
+        "output_text",
+        "output_reasoning",
+        "device",
+        "queue",
+        "cpu",
+        "fuel",
+        "first_token",
+        "pool_window",
+    ];
+    Bulk::new("attempts", &columns, &[])
 });
 
 /// The window of an attempt at a remote: none, and it waits for none.
@@ -139,7 +178,7 @@ impl<'a> AttemptRow<'a> {
         })
     }
 
-    pub(super) fn bind<'q>(query: Bound<'q>, row: &'q Self) -> Bound<'q> {
+    pub(super) fn bind<'q>(query: Query<'q>, row: &'q Self) -> Query<'q> {
         let record = row.record;
         let receipt = &record.receipt;
         let window = match record.host {
@@ -192,10 +231,22 @@ pub(super) struct LineRow {
 }
 
 pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
-    let into =
-        "lines (line, attempt, tenant, scenario, expert, purpose, meter, quantity, amount, rate,
-         method, bucket, pool_window)";
-    Bulk::new(into, 13, "")
+    let columns = [
+        "line",
+        "attempt",
+        "tenant",
+        "scenario",
+        "expert",
+        "purpose",
+        "meter",
+        "quantity",
+        "amount",
+        "rate",
+        "method",
+        "bucket",
+        "pool_window",
+    ];
+    Bulk::new("lines", &columns, &[])
 });
 
 impl LineRow {
@@ -234,7 +285,7 @@ impl LineRow {
         })
     }
 
-    pub(super) fn bind<'q>(query: Bound<'q>, row: &'q Self) -> Bound<'q> {
+    pub(super) fn bind<'q>(query: Query<'q>, row: &'q Self) -> Query<'q> {
         query
             .bind(row.id.as_slice())
             .bind(row.attempt.as_ref().map(|id| id.as_slice()))

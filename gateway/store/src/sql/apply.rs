@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use ledger::{
     AttemptRecord, Host, LedgerEvent, OutcomeRecord, PoolCounters, RequestRecord, token_lines,
 };
-use sqlx::{Connection, SqliteConnection};
 
+use super::link::{Link, query};
 use super::names::Names;
 use super::rollup::Rollups;
 use super::rows::{ATTEMPTS, AttemptRow, LINES, LineRow, REQUESTS, RequestRow};
@@ -18,17 +18,18 @@ pub(super) async fn batch(
     pricing: &Pricing,
     batch: &EventBatch,
 ) -> Result<Applied, StoreError> {
-    let Writer { connection, names } = writer;
+    let Writer { pen, names } = writer;
     names.begin();
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let posted = post(&mut transaction, names, pricing, &batch.events).await?;
-    sqlx::query(
-        "INSERT INTO segments (segment, applied) VALUES (?, ?)
-         ON CONFLICT DO UPDATE SET applied = excluded.applied",
+    let mut transaction = pen.begin().await?;
+    let mut link = transaction.link();
+    let posted = post(&mut link, names, pricing, &batch.events).await?;
+    query(
+        "INSERT INTO segments (segment, applied) VALUES ($1, $2)
+         ON CONFLICT (segment) DO UPDATE SET applied = excluded.applied",
     )
     .bind(batch.segment.as_bytes().as_slice())
     .bind(number::signed(batch.end))
-    .execute(&mut *transaction)
+    .execute(&mut link)
     .await?;
     transaction.commit().await?;
     names.commit();
@@ -45,7 +46,7 @@ struct Sorted<'a> {
 }
 
 async fn post(
-    connection: &mut SqliteConnection,
+    connection: &mut Link<'_>,
     names: &mut Names,
     pricing: &Pricing,
     events: &[LedgerEvent],
@@ -96,7 +97,7 @@ struct Posting<'a> {
 }
 
 async fn requests(
-    connection: &mut SqliteConnection,
+    connection: &mut Link<'_>,
     names: &Names,
     sorted: &Sorted<'_>,
     rollups: &mut Rollups,
@@ -108,7 +109,7 @@ async fn requests(
         .map(|record| RequestRow::new(names, record));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let new = REQUESTS
-        .insert_new(connection, &rows, RequestRow::bind)
+        .insert_new(connection, &rows, |row| row.request, RequestRow::bind)
         .await?;
     for (row, new) in rows.iter().zip(new) {
         if new {
@@ -125,7 +126,7 @@ async fn requests(
 }
 
 async fn attempts(
-    connection: &mut SqliteConnection,
+    connection: &mut Link<'_>,
     names: &Names,
     sorted: &Sorted<'_>,
     rollups: &mut Rollups,
@@ -138,7 +139,7 @@ async fn attempts(
         .map(|record| AttemptRow::new(names, record));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let new = ATTEMPTS
-        .insert_new(connection, &rows, AttemptRow::bind)
+        .insert_new(connection, &rows, |row| row.attempt, AttemptRow::bind)
         .await?;
     let mut lines = Vec::new();
     for (row, new) in rows.iter().zip(new) {
@@ -178,10 +179,10 @@ async fn attempts(
 
 /// Who made a request that was posted before; 0 when it is not there.
 pub(super) async fn principal_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Link<'_>,
     request: &[u8; 16],
 ) -> Result<i64, StoreError> {
-    let found: Option<(i64,)> = sqlx::query_as("SELECT principal FROM requests WHERE request = ?")
+    let found: Option<(i64,)> = query("SELECT principal FROM requests WHERE request = $1")
         .bind(request.as_slice())
         .fetch_optional(connection)
         .await?;

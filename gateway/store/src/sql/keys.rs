@@ -2,7 +2,8 @@
 
 use units::{KeyId, TenantId, Timestamp};
 
-use super::{SqliteStore, names};
+use super::link::query;
+use super::{SqlStore, names};
 use crate::{ApiKey, KeyStore, StoreError, StoreFuture};
 
 type Row = (
@@ -30,13 +31,14 @@ fn key(row: Row) -> Result<ApiKey, StoreError> {
     })
 }
 
-impl KeyStore for SqliteStore {
+impl KeyStore for SqlStore {
     fn create_key(&self, key: ApiKey) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut writer = self.writer.lock().await;
-            let made = sqlx::query(
+            let mut open = writer.pen.begin().await?;
+            let made = query(
                 "INSERT INTO api_keys (key, tenant, hash, settings, created, expires, revoked)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(key.id.as_str())
             .bind(key.tenant.as_str())
@@ -45,10 +47,10 @@ impl KeyStore for SqliteStore {
             .bind(key.created.unix_nanos())
             .bind(key.expires.map(Timestamp::unix_nanos))
             .bind(key.revoked.map(Timestamp::unix_nanos))
-            .execute(&mut writer.connection)
+            .execute(&mut open.link())
             .await;
             match made {
-                Ok(_) => Ok(()),
+                Ok(_) => open.commit().await,
                 Err(sqlx::Error::Database(why)) if why.is_unique_violation() => {
                     Err(StoreError::Exists("key"))
                 }
@@ -59,12 +61,12 @@ impl KeyStore for SqliteStore {
 
     fn list_keys(&self, tenant: TenantId) -> StoreFuture<'_, Vec<ApiKey>> {
         Box::pin(async move {
-            let rows: Vec<Row> = sqlx::query_as(
+            let rows: Vec<Row> = query(
                 "SELECT key, tenant, hash, settings, created, expires, revoked FROM api_keys
-                 WHERE tenant = ? ORDER BY created, key",
+                 WHERE tenant = $1 ORDER BY created, key",
             )
             .bind(tenant.as_str())
-            .fetch_all(&self.readers)
+            .fetch_all(&mut self.readers.one().await?.link())
             .await?;
             rows.into_iter().map(key).collect()
         })
@@ -72,11 +74,11 @@ impl KeyStore for SqliteStore {
 
     fn load_keys(&self) -> StoreFuture<'_, Vec<ApiKey>> {
         Box::pin(async move {
-            let rows: Vec<Row> = sqlx::query_as(
+            let rows: Vec<Row> = query(
                 "SELECT key, tenant, hash, settings, created, expires, revoked FROM api_keys
                  ORDER BY tenant, created, key",
             )
-            .fetch_all(&self.readers)
+            .fetch_all(&mut self.readers.one().await?.link())
             .await?;
             rows.into_iter().map(key).collect()
         })
@@ -85,17 +87,18 @@ impl KeyStore for SqliteStore {
     fn revoke_key(&self, tenant: TenantId, id: KeyId, at: Timestamp) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut writer = self.writer.lock().await;
-            let found = sqlx::query(
-                "UPDATE api_keys SET revoked = COALESCE(revoked, ?) WHERE tenant = ? AND key = ?",
+            let mut open = writer.pen.begin().await?;
+            let found = query(
+                "UPDATE api_keys SET revoked = COALESCE(revoked, $1) WHERE tenant = $2 AND key = $3",
             )
             .bind(at.unix_nanos())
             .bind(tenant.as_str())
             .bind(id.as_str())
-            .execute(&mut writer.connection)
+            .execute(&mut open.link())
             .await?;
-            match found.rows_affected() {
+            match found {
                 0 => Err(StoreError::NotFound("key")),
-                _ => Ok(()),
+                _ => open.commit().await,
             }
         })
     }
