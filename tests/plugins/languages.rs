@@ -111,9 +111,23 @@ fn an_expert_in_javascript_is_served() {
     publisher.sign(&system, &folder);
     system.told(&["plugin", "publish", path(&folder)]);
     publisher.trusted_by(&system, "b", "moegate");
-    install(&system, "moegate/currency", "0.1.0", "b");
+    let settings = there.path().join("settings.json");
+    let rates = json!({"base": "EUR", "as-of": "2026-11-25", "rates": {"USD": "1.0850"}});
+    std::fs::write(&settings, rates.to_string()).unwrap();
+    system.told(&[
+        "plugin",
+        "install",
+        "moegate/currency",
+        "--tenant",
+        "b",
+        "--settings",
+        path(&settings),
+    ]);
     let b = system.key("b", &[]);
     wait_model(&system, &b, "moegate.currency", true);
+    let asked = ask(&system, &b, "moegate.currency", "Convert 100 EUR to USD");
+    let answer: Value = serde_json::from_str(&content(&asked)).unwrap();
+    assert_eq!(answer["result"], "108.50", "{answer}");
     let reply = ask(&system, &b, "moegate.currency", "How are you?");
     assert_eq!(reply.status, 400, "{}", reply.text());
 }
