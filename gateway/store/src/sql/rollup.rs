@@ -125,11 +125,11 @@ impl Rollups {
 
     /// Writes everything into the open transaction.
     pub(super) async fn write(self, connection: &mut Link<'_>) -> Result<(), StoreError> {
-        twice(connection, &*REQUESTS, self.requests).await?;
+        twice(connection, &REQUESTS, self.requests).await?;
         self.latencies.write(connection).await?;
-        twice(connection, &*ATTEMPTS, self.attempts).await?;
-        twice(connection, &*COSTS, self.costs).await?;
-        twice(connection, &*OUTCOMES, self.outcomes).await?;
+        twice(connection, &ATTEMPTS, self.attempts).await?;
+        twice(connection, &COSTS, self.costs).await?;
+        twice(connection, &OUTCOMES, self.outcomes).await?;
         let rows: Vec<_> = self.spend.into_iter().collect();
         SPEND
             .upsert(connection, &rows, |q, (cell, sums)| {
