@@ -130,7 +130,6 @@ async fn fill(store: &SqlStore, traffic: &Traffic, plan: &LedgerPlan) -> Result<
         spent += begun.elapsed();
     }
     let seconds = spent.as_secs_f64();
-    #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
     let attempts_per_second = attempts as f64 / seconds;
     Ok(LedgerFigures {
         requests: plan.requests,

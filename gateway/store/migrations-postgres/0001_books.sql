@@ -175,14 +175,14 @@ CREATE TABLE request_rollups (
     PRIMARY KEY (bucket, tenant, scenario, expert)
 );
 
+-- A cell's latencies as slot:count pairs.
 CREATE TABLE latency_rollups (
     bucket   BIGINT NOT NULL,
     tenant   BIGINT NOT NULL,
     scenario BIGINT NOT NULL,
     expert   BIGINT NOT NULL,
-    slot     BIGINT NOT NULL,
-    requests BIGINT NOT NULL,
-    PRIMARY KEY (bucket, tenant, scenario, expert, slot)
+    counts   TEXT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert)
 );
 
 CREATE TABLE attempt_rollups (
@@ -223,6 +223,68 @@ CREATE TABLE outcome_rollups (
     outcomes BIGINT NOT NULL,
     score    BIGINT NOT NULL, -- sum of parts per million
     PRIMARY KEY (bucket, tenant, scenario, expert, source)
+);
+
+-- The same by the day, first bucket of each.
+CREATE TABLE request_days (
+    bucket   BIGINT NOT NULL,
+    tenant   BIGINT NOT NULL,
+    scenario BIGINT NOT NULL,
+    expert   BIGINT NOT NULL,
+    requests BIGINT NOT NULL,
+    errors   BIGINT NOT NULL,
+    total    BIGINT NOT NULL,
+    overhead BIGINT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert)
+);
+
+CREATE TABLE attempt_days (
+    bucket   BIGINT NOT NULL,
+    tenant   BIGINT NOT NULL,
+    scenario BIGINT NOT NULL,
+    expert   BIGINT NOT NULL,
+    purpose  BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    failed   BIGINT NOT NULL,
+    known    BIGINT NOT NULL,
+    unknown  BIGINT NOT NULL,
+    input    BIGINT NOT NULL,
+    output   BIGINT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert, purpose)
+);
+
+CREATE TABLE cost_days (
+    bucket   BIGINT NOT NULL,
+    tenant   BIGINT NOT NULL,
+    scenario BIGINT NOT NULL,
+    expert   BIGINT NOT NULL,
+    purpose  BIGINT NOT NULL,
+    meter    BIGINT NOT NULL,
+    lines    BIGINT NOT NULL,
+    unknown  BIGINT NOT NULL,
+    quantity BIGINT NOT NULL,
+    amount   BIGINT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert, purpose, meter)
+);
+
+CREATE TABLE outcome_days (
+    bucket   BIGINT NOT NULL,
+    tenant   BIGINT NOT NULL,
+    scenario BIGINT NOT NULL,
+    expert   BIGINT NOT NULL,
+    source   BIGINT NOT NULL,
+    outcomes BIGINT NOT NULL,
+    score    BIGINT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert, source)
+);
+
+CREATE TABLE latency_days (
+    bucket   BIGINT NOT NULL,
+    tenant   BIGINT NOT NULL,
+    scenario BIGINT NOT NULL,
+    expert   BIGINT NOT NULL,
+    counts   TEXT NOT NULL,
+    PRIMARY KEY (bucket, tenant, scenario, expert)
 );
 
 -- What budgets start from.

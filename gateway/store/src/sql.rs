@@ -7,6 +7,7 @@ mod charges;
 pub(crate) mod database;
 mod judged;
 mod keys;
+mod latencies;
 pub(crate) mod link;
 pub(crate) mod names;
 pub(crate) mod number;
@@ -29,7 +30,7 @@ use crate::{
     Applied, EventBatch, LedgerStore, Pricing, SettleReport, StoreError, StoreFuture, VerifyReport,
     postgres, sqlite,
 };
-use database::{Open, Pen, Readers};
+use database::{Pen, Readers};
 use link::query;
 use names::Names;
 

@@ -24,10 +24,22 @@ impl Bulk {
     /// Inserts into the columns `keys` and then `sums`. A row that is there already, by its keys, is added to; without
     /// sums, rows are new.
     pub(super) fn new(table: &str, keys: &[&str], sums: &[&str]) -> Self {
+        Self::made(table, keys, sums, |column| {
+            format!("{column} = {table}.{column} + excluded.{column}")
+        })
+    }
+
+    /// Inserts into the columns `keys` and then `values`, which take the place of those of a row that is there already.
+    pub(super) fn replacing(table: &str, keys: &[&str], values: &[&str]) -> Self {
+        Self::made(table, keys, values, |column| {
+            format!("{column} = excluded.{column}")
+        })
+    }
+
+    fn made(table: &str, keys: &[&str], sums: &[&str], set: impl Fn(&str) -> String) -> Self {
         let columns = [keys, sums].concat();
         let into = format!("INSERT INTO {table} ({})", columns.join(", "));
-        let add = |column: &&str| format!("{column} = {table}.{column} + excluded.{column}");
-        let adds: Vec<String> = sums.iter().map(add).collect();
+        let adds: Vec<String> = sums.iter().map(|column| set(column)).collect();
         let tail = match adds.is_empty() {
             true => String::new(),
             false => format!(

@@ -9,6 +9,7 @@ use units::{Bucket, ExpertId, ScenarioId, TenantId};
 
 use super::link::{Link, query};
 use super::names::NONE;
+use super::rollup::DAY;
 use super::{SqlStore, charges, names, number};
 use crate::{
     CostSummary, ExpertCount, ExpertSummary, QualitySummary, Reports, ScenarioSummary, SeriesPoint,
@@ -91,15 +92,16 @@ impl Reports for SqlStore {
 
     fn platform_cost(&self, span: Span) -> StoreFuture<'_, CostSummary> {
         Box::pin(async move {
-            let (millions, rest): (i64, i64) = query(
+            let sql = format!(
                 "SELECT CAST(COALESCE(SUM(amount / 1000000), 0) AS BIGINT),
                      CAST(COALESCE(SUM(amount % 1000000), 0) AS BIGINT)
-                 FROM cost_rollups WHERE bucket >= $1 AND bucket < $2 AND tenant = 0",
-            )
-            .bind(span.from.index())
-            .bind(span.to.index())
-            .fetch_one(&mut self.readers.one().await?.link())
-            .await?;
+                 FROM {} WHERE tenant = 0",
+                facts::spanned("cost")
+            );
+            let (millions, rest): (i64, i64) =
+                facts::bounds(query(&sql), span.from.index(), span.to.index())
+                    .fetch_one(&mut self.readers.one().await?.link())
+                    .await?;
             Ok(CostSummary {
                 loaded: number::halves(millions, rest),
                 ..CostSummary::default()
@@ -233,35 +235,37 @@ async fn series(
                 loaded: units::Pico::ZERO,
             }));
         };
-    let requests: Vec<(i64, i64)> = query(
-        "SELECT bucket / $1 * $1, CAST(SUM(requests) AS BIGINT) FROM request_rollups
-         WHERE bucket >= $2 AND bucket < $3 AND ($4 = 0 OR tenant = $4) GROUP BY 1",
-    )
-    .bind(step)
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    // Steps of whole days are made of days, others of buckets.
+    let of = |name: &str| match step % DAY {
+        0 => facts::spanned(name),
+        _ => format!("{name}_rollups"),
+    };
+    let sql = format!(
+        "SELECT bucket / $6 * $6, CAST(SUM(requests) AS BIGINT) FROM {}
+         WHERE bucket >= $1 AND bucket < $4 AND ($5 = 0 OR tenant = $5) GROUP BY 1",
+        of("request")
+    );
+    let requests: Vec<(i64, i64)> = facts::bounds(query(&sql), scope.from, scope.to)
+        .bind(scope.tenant)
+        .bind(step)
+        .fetch_all(view)
+        .await?;
     for (start, requests) in requests {
         point(&mut points, start, &|p| {
             p.requests = number::unsigned(requests)
         });
     }
-    let costs: Vec<(i64, i64, i64, i64, i64)> = query(
-        "SELECT bucket / $1 * $1,
-             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),
-             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END) AS BIGINT),
-             CAST(SUM(amount / 1000000) AS BIGINT), CAST(SUM(amount % 1000000) AS BIGINT)
-         FROM cost_rollups
-         WHERE bucket >= $2 AND bucket < $3 AND ($4 = 0 OR tenant = $4) GROUP BY 1",
-    )
-    .bind(step)
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    let sql = format!(
+        "SELECT bucket / $6 * $6, {} FROM {}
+         WHERE bucket >= $1 AND bucket < $4 AND ($5 = 0 OR tenant = $5) GROUP BY 1",
+        facts::COSTS,
+        of("cost")
+    );
+    let costs: Vec<(i64, i64, i64, i64, i64)> = facts::bounds(query(&sql), scope.from, scope.to)
+        .bind(scope.tenant)
+        .bind(step)
+        .fetch_all(view)
+        .await?;
     for (start, m, marginal, l, loaded) in costs {
         point(&mut points, start, &|p| {
             p.marginal = number::halves(m, marginal);

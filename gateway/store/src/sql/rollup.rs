@@ -7,6 +7,7 @@ use ledger::{AttemptRecord, CLIENT_GONE, LatencySlot, Month};
 use units::{AttemptStatus, Bucket, Nanos, Timestamp, Tokens};
 
 use super::bulk::Bulk;
+use super::latencies::Latencies;
 use super::link::{Link, Query};
 use super::number;
 use super::rows::{AttemptRow, LineRow, RequestRow, purpose};
@@ -15,13 +16,16 @@ use crate::StoreError;
 /// Bucket, tenant, scenario, expert, and what else the table counts by.
 type Cell = [i64; 5];
 
+/// The buckets of a day of UTC. What is older than a page's edges is read by the day.
+pub(super) const DAY: i64 = 96;
+
 /// Additions to every rollup.
 #[derive(Debug, Default)]
 pub(super) struct Rollups {
-    requests: BTreeMap<Cell, [i64; 4]>,
-    latencies: BTreeMap<Cell, [i64; 1]>,
+    requests: BTreeMap<[i64; 4], [i64; 4]>,
+    latencies: Latencies,
     attempts: BTreeMap<Cell, [i64; 6]>,
-    costs: BTreeMap<(Cell, i64), [i64; 4]>,
+    costs: BTreeMap<[i64; 6], [i64; 4]>,
     outcomes: BTreeMap<Cell, [i64; 2]>,
     spend: BTreeMap<[i64; 3], [i64; 1]>,
 }
@@ -37,7 +41,7 @@ pub(super) struct Place {
 impl Rollups {
     pub(super) fn request(&mut self, row: &RequestRow) {
         let bucket = bucket(row.started);
-        let cell = [bucket, row.tenant, row.scenario, row.expert, 0];
+        let cell = [bucket, row.tenant, row.scenario, row.expert];
         let error = i64::from(row.status >= 400 && row.status != i64::from(CLIENT_GONE));
         add(
             &mut self.requests,
@@ -45,14 +49,7 @@ impl Rollups {
             [1, error, row.total / 1_000, row.overhead / 1_000],
         );
         let slot = LatencySlot::of(Nanos::new(number::unsigned(row.total)));
-        let cell = [
-            bucket,
-            row.tenant,
-            row.scenario,
-            row.expert,
-            slot.index().into(),
-        ];
-        add(&mut self.latencies, cell, [1]);
+        self.latencies.add(cell, slot);
     }
 
     /// An attempt that was tried; its cost comes with `costed`.
@@ -94,6 +91,7 @@ impl Rollups {
             row.scenario,
             row.expert,
             row.purpose,
+            row.meter,
         ];
         let unknown = i64::from(row.amount.is_none());
         let sums = [
@@ -102,7 +100,7 @@ impl Rollups {
             row.quantity.unwrap_or(0),
             row.amount.unwrap_or(0),
         ];
-        add(&mut self.costs, (cell, row.meter), sums);
+        add(&mut self.costs, cell, sums);
     }
 
     /// A judgement that counts from now on (`1`) or no longer (`-1`).
@@ -127,36 +125,11 @@ impl Rollups {
 
     /// Writes everything into the open transaction.
     pub(super) async fn write(self, connection: &mut Link<'_>) -> Result<(), StoreError> {
-        let flat = |rows: BTreeMap<Cell, [i64; 4]>| rows.into_iter().collect::<Vec<_>>();
-        REQUESTS
-            .upsert(connection, &flat(self.requests), |q, (cell, sums)| {
-                numbers(q, &[&cell[..4], sums])
-            })
-            .await?;
-        let rows: Vec<_> = self.latencies.into_iter().collect();
-        LATENCIES
-            .upsert(connection, &rows, |q, (cell, sums)| {
-                numbers(q, &[cell, sums])
-            })
-            .await?;
-        let rows: Vec<_> = self.attempts.into_iter().collect();
-        ATTEMPTS
-            .upsert(connection, &rows, |q, (cell, sums)| {
-                numbers(q, &[cell, sums])
-            })
-            .await?;
-        let rows: Vec<_> = self.costs.into_iter().collect();
-        COSTS
-            .upsert(connection, &rows, |q, ((cell, meter), sums)| {
-                numbers(q, &[cell, &[*meter], sums])
-            })
-            .await?;
-        let rows: Vec<_> = self.outcomes.into_iter().collect();
-        OUTCOMES
-            .upsert(connection, &rows, |q, (cell, sums)| {
-                numbers(q, &[cell, sums])
-            })
-            .await?;
+        twice(connection, &REQUESTS, self.requests).await?;
+        self.latencies.write(connection).await?;
+        twice(connection, &ATTEMPTS, self.attempts).await?;
+        twice(connection, &COSTS, self.costs).await?;
+        twice(connection, &OUTCOMES, self.outcomes).await?;
         let rows: Vec<_> = self.spend.into_iter().collect();
         SPEND
             .upsert(connection, &rows, |q, (cell, sums)| {
@@ -164,6 +137,34 @@ impl Rollups {
             })
             .await
     }
+}
+
+/// Adds rows by the bucket, and again by the day.
+async fn twice<const K: usize, const N: usize>(
+    link: &mut Link<'_>,
+    [buckets, days]: &'static [Bulk; 2],
+    sums: BTreeMap<[i64; K], [i64; N]>,
+) -> Result<(), StoreError> {
+    let mut by_day = BTreeMap::new();
+    for (cell, sums) in &sums {
+        let mut cell = *cell;
+        if let Some(bucket) = cell.first_mut() {
+            *bucket = day(*bucket);
+        }
+        add(&mut by_day, cell, *sums);
+    }
+    for (table, sums) in [(buckets, sums), (days, by_day)] {
+        let rows: Vec<_> = sums.into_iter().collect();
+        table
+            .upsert(link, &rows, |q, (cell, sums)| numbers(q, &[cell, sums]))
+            .await?;
+    }
+    Ok(())
+}
+
+/// The first bucket of a bucket's day.
+pub(super) fn day(bucket: i64) -> i64 {
+    bucket.saturating_sub(bucket.rem_euclid(DAY))
 }
 
 fn attempt_cell(row: &AttemptRow<'_>) -> Cell {
@@ -198,45 +199,29 @@ fn numbers<'q>(query: Query<'q>, groups: &[&[i64]]) -> Query<'q> {
         .fold(query, |query, number| query.bind(*number))
 }
 
-static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "request_rollups",
-        &["bucket", "tenant", "scenario", "expert"],
-        &["requests", "errors", "total", "overhead"],
-    )
+/// The tables of a rollup, by the bucket and by the day.
+fn tables(name: &str, keys: &[&str], sums: &[&str]) -> [Bulk; 2] {
+    let keys = [&["bucket", "tenant", "scenario", "expert"], keys].concat();
+    ["rollups", "days"].map(|each| Bulk::new(&format!("{name}_{each}"), &keys, sums))
+}
+
+static REQUESTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
+    let sums = ["requests", "errors", "total", "overhead"];
+    tables("request", &[], &sums)
 });
 
-static LATENCIES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "latency_rollups",
-        &["bucket", "tenant", "scenario", "expert", "slot"],
-        &["requests"],
-    )
+static ATTEMPTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
+    let sums = ["attempts", "failed", "known", "unknown", "input", "output"];
+    tables("attempt", &["purpose"], &sums)
 });
 
-static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "attempt_rollups",
-        &["bucket", "tenant", "scenario", "expert", "purpose"],
-        &["attempts", "failed", "known", "unknown", "input", "output"],
-    )
+static COSTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
+    let sums = ["lines", "unknown", "quantity", "amount"];
+    tables("cost", &["purpose", "meter"], &sums)
 });
 
-static COSTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "cost_rollups",
-        &["bucket", "tenant", "scenario", "expert", "purpose", "meter"],
-        &["lines", "unknown", "quantity", "amount"],
-    )
-});
-
-static OUTCOMES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "outcome_rollups",
-        &["bucket", "tenant", "scenario", "expert", "source"],
-        &["outcomes", "score"],
-    )
-});
+static OUTCOMES: LazyLock<[Bulk; 2]> =
+    LazyLock::new(|| tables("outcome", &["source"], &["outcomes", "score"]));
 
 static SPEND: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(

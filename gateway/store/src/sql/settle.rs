@@ -187,9 +187,18 @@ impl Closing<'_, '_> {
             loads.insert(Some(names::parse(&expert, ExpertId::new)?), part);
         }
         loads.insert(None, left);
+        // Lines are named after their window: two that end at one instant, of other workers, must not begin at one.
+        let (alike,): (i64,) = query(
+            "SELECT COUNT(*) FROM pool_windows WHERE pool = $1 AND bucket = $2 AND to_at = $3",
+        )
+        .bind(self.pool)
+        .bind(self.bucket)
+        .bind(to)
+        .fetch_one(self.connection)
+        .await?;
         let key = WindowKey {
             pool: self.pool_id.clone(),
-            from: Timestamp::from_unix_nanos(from),
+            from: Timestamp::from_unix_nanos(from.saturating_sub(alike)),
             to: Timestamp::from_unix_nanos(to),
         };
         let window = PoolWindow {

@@ -9,6 +9,7 @@ use units::{Pico, TenantId};
 use crate::sample::*;
 
 on_each_store!(
+    long_spans_sum_to_their_parts,
     scenarios_are_summed_by_tenant,
     a_series_sums_to_the_same_totals,
     charges_sum_to_the_bill_whatever_the_step,
@@ -116,6 +117,70 @@ async fn a_series_sums_to_the_same_totals(on: &On) {
             .any(|s| s.principal.as_deref() == Some("key-1"))
     );
     assert_eq!(store.spend(Month::of(at(0)).next()).await.unwrap(), []);
+}
+
+/// Days, and the buckets at both edges of a span, are counted once.
+async fn long_spans_sum_to_their_parts(on: &On) {
+    let (_dir, store) = on.store(IdlePolicy::Separate).await;
+    let mut events = Vec::new();
+    for n in 0..80_u64 {
+        // Every hour and a half from noon on: five days.
+        let seconds = i64::try_from(n).unwrap() * 5_400 + 7;
+        events.push(LedgerEvent::Attempt(remote_attempt(
+            n,
+            seconds,
+            Some(1_000 + n),
+        )));
+        events.push(LedgerEvent::Request(request(n, seconds)));
+        events.push(LedgerEvent::Outcome(outcome(n, "once", 500_000)));
+    }
+    store.apply(batch(1, events)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    let noon = hour().from.index();
+    for (from, to) in [(0, 480), (47, 433), (50, 60), (47, 49)] {
+        let span = |from: i64, to: i64| Span {
+            from: units::Bucket::from_index(noon + from),
+            to: units::Bucket::from_index(noon + to),
+        };
+        let whole = store
+            .experts_by_scenario(None, span(from, to))
+            .await
+            .unwrap();
+        let (mut requests, mut attempts, mut judged, mut marginal) = (0, 0, 0, Pico::ZERO);
+        for bucket in from..to {
+            let rows = store
+                .experts_by_scenario(None, span(bucket, bucket + 1))
+                .await
+                .unwrap();
+            requests += rows.iter().map(|row| row.requests).sum::<u64>();
+            attempts += rows.iter().map(|row| row.attempts).sum::<u64>();
+            judged += rows
+                .iter()
+                .flat_map(|row| &row.quality)
+                .map(|q| q.count)
+                .sum::<u64>();
+            marginal = rows
+                .iter()
+                .map(|row| row.cost.marginal)
+                .chain([marginal])
+                .sum();
+        }
+        assert_eq!(whole.iter().map(|row| row.requests).sum::<u64>(), requests);
+        assert_eq!(whole.iter().map(|row| row.attempts).sum::<u64>(), attempts);
+        let counts = whole.iter().flat_map(|row| &row.quality).map(|q| q.count);
+        assert_eq!(counts.sum::<u64>(), judged);
+        assert_eq!(
+            whole.iter().map(|row| row.cost.marginal).sum::<Pico>(),
+            marginal
+        );
+        assert!(whole.iter().all(|row| row.p50.is_some()));
+        for step in [1, 96] {
+            let points = store.series(None, span(from, to), step).await.unwrap();
+            assert_eq!(points.iter().map(|p| p.requests).sum::<u64>(), requests);
+            assert_eq!(points.iter().map(|p| p.marginal).sum::<Pico>(), marginal);
+        }
+    }
 }
 
 /// All charges of a span, by step.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ledger::{LatencyHistogram, LatencySlot};
+use ledger::LatencyHistogram;
 use units::{IdError, Pico, TenantId};
 
-use crate::sql::link::{Link, query};
+use crate::sql::latencies;
+use crate::sql::link::{Fetched, Link, Query, query};
+use crate::sql::rollup::{DAY, day};
 use crate::sql::{names, number};
 use crate::{CostSummary, Span, StoreError};
 
@@ -18,6 +20,27 @@ pub(super) struct Scope {
     pub(super) from: i64,
     pub(super) to: i64,
     pub(super) tenant: i64,
+}
+
+/// Rows of a rollup for `$1` to `$4`, as `bind` gives them: whole days by the day, what is before and after by the bucket.
+pub(super) fn spanned(name: &str) -> String {
+    format!(
+        "(SELECT * FROM {name}_rollups WHERE bucket >= $1 AND bucket < $2
+             UNION ALL SELECT * FROM {name}_days WHERE bucket >= $2 AND bucket < $3
+             UNION ALL SELECT * FROM {name}_rollups WHERE bucket >= $3 AND bucket < $4) AS spanned"
+    )
+}
+
+/// Binds `$1` to `$4` of `spanned`.
+pub(super) fn bounds(query: Query<'_>, from: i64, to: i64) -> Query<'_> {
+    let (first, last) = (day(from.saturating_add(DAY - 1)), day(to));
+    // Without a whole day, everything is before it.
+    let (first, last) = if first < last {
+        (first, last)
+    } else {
+        (to, to)
+    };
+    query.bind(from).bind(first).bind(last).bind(to)
 }
 
 impl Scope {
@@ -93,49 +116,45 @@ impl Facts {
     }
 }
 
+impl Scope {
+    /// Sums of a rollup by tenant, scenario, expert and what `what` says.
+    async fn sums<T: Fetched>(
+        self,
+        view: &mut Link<'_>,
+        name: &str,
+        what: &str,
+        groups: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = format!(
+            "SELECT tenant, scenario, expert, {what} FROM {}
+             WHERE ($5 = 0 OR tenant = $5) GROUP BY {groups}",
+            spanned(name)
+        );
+        let asked = bounds(query(&sql), self.from, self.to).bind(self.tenant);
+        Ok(asked.fetch_all(view).await?)
+    }
+}
+
 pub(super) async fn read(view: &mut Link<'_>, scope: Scope) -> Result<Cells, StoreError> {
     let mut cells = Cells::new();
     let count = number::unsigned;
-    let rows: Vec<(i64, i64, i64, i64, i64)> = query(
-        "SELECT tenant, scenario, expert, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT) FROM request_rollups
-         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
-    )
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    let what = "CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT)";
+    let rows: Vec<(i64, i64, i64, i64, i64)> = scope.sums(view, "request", what, "1, 2, 3").await?;
     for (tenant, scenario, expert, requests, errors) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
         facts.requests = count(requests);
         facts.errors = count(errors);
     }
-    let rows: Vec<(i64, i64, i64, i64, i64)> = query(
-        "SELECT tenant, scenario, expert, slot, CAST(SUM(requests) AS BIGINT) FROM latency_rollups
-         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3, 4",
-    )
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
-    for (tenant, scenario, expert, slot, requests) in rows {
-        let slot = u16::try_from(slot).map_err(|_| StoreError::Damaged("latency slot"))?;
+    let what = "STRING_AGG(counts, ',')";
+    let rows: Vec<(i64, i64, i64, String)> = scope.sums(view, "latency", what, "1, 2, 3").await?;
+    for (tenant, scenario, expert, counts) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
-        facts
-            .latency
-            .add(LatencySlot::from_index(slot), count(requests));
+        latencies::each(&counts, |slot, n| facts.latency.add(slot, n))?;
     }
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = query(
-        "SELECT tenant, scenario, expert, CAST(SUM(attempts) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(known) AS BIGINT), CAST(SUM(unknown) AS BIGINT)
-         FROM attempt_rollups
-         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
-    )
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    let what = "CAST(SUM(attempts) AS BIGINT), CAST(SUM(failed) AS BIGINT),
+        CAST(SUM(known) AS BIGINT), CAST(SUM(unknown) AS BIGINT)";
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> =
+        scope.sums(view, "attempt", what, "1, 2, 3").await?;
     for (tenant, scenario, expert, attempts, failed, known, unknown) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
         facts.attempts = count(attempts);
@@ -144,15 +163,9 @@ pub(super) async fn read(view: &mut Link<'_>, scope: Scope) -> Result<Cells, Sto
         facts.unknown = count(unknown);
     }
     costs(view, scope, &mut cells).await?;
-    let rows: Vec<(i64, i64, i64, i64, i64, i64)> = query(
-        "SELECT tenant, scenario, expert, source, CAST(SUM(outcomes) AS BIGINT), CAST(SUM(score) AS BIGINT) FROM outcome_rollups
-         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3, 4",
-    )
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    let what = "source, CAST(SUM(outcomes) AS BIGINT), CAST(SUM(score) AS BIGINT)";
+    let rows: Vec<(i64, i64, i64, i64, i64, i64)> =
+        scope.sums(view, "outcome", what, "1, 2, 3, 4").await?;
     for (tenant, scenario, expert, source, outcomes, score) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
         facts
@@ -162,21 +175,16 @@ pub(super) async fn read(view: &mut Link<'_>, scope: Scope) -> Result<Cells, Sto
     Ok(cells)
 }
 
-/// Meters of work (device time of attempts, tokens) make the marginal cost, all meters the loaded one.
+/// Marginal and loaded cost, each in millions and the rest. Meters of work (device time of attempts, tokens) make the
+/// marginal cost, all meters the loaded one.
+pub(super) const COSTS: &str = "
+    CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),
+    CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END) AS BIGINT),
+    CAST(SUM(amount / 1000000) AS BIGINT), CAST(SUM(amount % 1000000) AS BIGINT)";
+
 async fn costs(view: &mut Link<'_>, scope: Scope, cells: &mut Cells) -> Result<(), StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = query(
-        "SELECT tenant, scenario, expert,
-             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount / 1000000 ELSE 0 END) AS BIGINT),
-             CAST(SUM(CASE WHEN meter = 1 OR meter >= 10 THEN amount % 1000000 ELSE 0 END) AS BIGINT),
-             CAST(SUM(amount / 1000000) AS BIGINT), CAST(SUM(amount % 1000000) AS BIGINT)
-         FROM cost_rollups
-         WHERE bucket >= $1 AND bucket < $2 AND ($3 = 0 OR tenant = $3) GROUP BY 1, 2, 3",
-    )
-    .bind(scope.from)
-    .bind(scope.to)
-    .bind(scope.tenant)
-    .fetch_all(view)
-    .await?;
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> =
+        scope.sums(view, "cost", COSTS, "1, 2, 3").await?;
     for (tenant, scenario, expert, m, marginal, l, loaded) in rows {
         let facts = cells.entry((tenant, scenario, expert)).or_default();
         facts.marginal = number::halves(m, marginal);
