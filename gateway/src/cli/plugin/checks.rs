@@ -278,6 +278,12 @@ async fn hostile(checks: &mut Checks, trial: &Trial, case: Option<&Case>) -> any
             }
             None => input.to_owned(),
         };
+        let bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
+        if bytes > trial.limits.input_bytes {
+            let refused = Ok("refused by its bound of the input".to_owned());
+            checks.tell(&format!("it survives {name}"), refused);
+            continue;
+        }
         let tried = trial.call(&input, Stubs::default()).await?;
         checks.tell(
             &format!("it survives {name}"),
