@@ -13,8 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use egress::{
-    BoundSecret, Egress, Limits, LoopbackToo, Origin, PublicOnly, Resolve, Resolving, Roots, Scope,
-    Secret,
+    BoundSecret, Egress, Limits, LoopbackToo, PublicOnly, Resolve, Resolving, Roots, Scope, Secret,
 };
 use tenant_tools::{Allowed, McpForm, McpServer, Sessions, ToolError, ToolSet};
 
