@@ -1,9 +1,5 @@
 //! A tool against a real server with TLS on the loopback.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
