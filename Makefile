@@ -69,7 +69,8 @@ bench: ## CPU and latency against nginx and the gate's decision; results into be
 
 # The longest first; JOBS at once, each with its share of the cores: small products of matrices gain little from a second
 # thread. COMPARE=1 also makes students without teachers, for the report.
-EXPERTS := legal medical finance general
+LONGEST := legal medical
+EXPERTS := $(LONGEST) $(filter-out $(LONGEST),$(basename $(notdir $(wildcard router/trainer/recipes/*.toml))))
 JOBS ?= 2
 THREADS := $(shell n=$$(( $$(nproc) / $(JOBS) )); echo $$(( n > 0 ? n : 1 )))
 

@@ -4,7 +4,8 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check] [wasm] [guests]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, promtool, PostgreSQL, the FOCUS validator, and an environment with pytest and the OpenAI SDK
+#   test       also cargo-nextest, promtool, PostgreSQL, the FOCUS validator, what `guests` fetches, and an environment with
+#              pytest, the OpenAI SDK and the MCP SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
@@ -127,7 +128,7 @@ sdk() {
     python_env
     local wanted=$here/setup/sdk.txt done=$cache/venv/sdk.txt
     cmp -s "$wanted" "$done" && return 0
-    say "installing pytest and the OpenAI SDK into $cache/venv"
+    say "installing pytest and the SDKs into $cache/venv"
     "$python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
     cp "$wanted" "$done"
 }
@@ -154,7 +155,6 @@ focus_validator() {
     fi
 }
 
-# Checks the alert rules. Out of Debian's package, without installing it: that would start a server.
 # The tests start servers of their own: none is to run by itself.
 postgres_server() {
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
@@ -164,6 +164,7 @@ postgres_server() {
     system_package postgresql "PostgreSQL is missing"
 }
 
+# Checks the alert rules. Out of Debian's package, without installing it: that would start a server.
 alert_checker() {
     have promtool || [ -x "$cache/tools/bin/promtool" ] && return 0
     have apt-get && have dpkg-deb || { say "promtool is missing: the tests of the alert rules will be skipped"; return 0; }

@@ -100,7 +100,7 @@ fn a_workflow_in_python_is_served() {
 
 #[test]
 fn an_expert_in_javascript_is_served() {
-    if !has("javascript") {
+    if !has("js") {
         return;
     }
     let system = quiet();
@@ -132,31 +132,31 @@ fn an_expert_in_javascript_is_served() {
     assert_eq!(reply.status, 400, "{}", reply.text());
 }
 
+/// A new plugin of that language and kind.
+fn written(system: &System, language: &str, kind: &str, to: &Path) -> PathBuf {
+    let folder = to.join(format!("{language}-{kind}"));
+    system.told(&[
+        "plugin",
+        "new",
+        "acme/first",
+        "--lang",
+        language,
+        "--kind",
+        kind,
+        "--dir",
+        path(&folder),
+    ]);
+    folder
+}
+
 #[test]
 fn what_new_writes_builds_and_holds() {
     let system = quiet();
     let there = tempfile::tempdir().unwrap();
     for (language, kind) in [("python", "workflow"), ("js", "expert")] {
-        if !has(if language == "js" {
-            "javascript"
-        } else {
-            language
-        }) {
-            continue;
+        if has(language) {
+            built(&system, &written(&system, language, kind, there.path()));
         }
-        let folder = there.path().join(language);
-        system.told(&[
-            "plugin",
-            "new",
-            "acme/first",
-            "--lang",
-            language,
-            "--kind",
-            kind,
-            "--dir",
-            path(&folder),
-        ]);
-        built(&system, &folder);
     }
 }
 
@@ -166,18 +166,7 @@ fn every_template_fits_its_manifest() {
     let there = tempfile::tempdir().unwrap();
     for language in ["rust", "python", "js", "c"] {
         for kind in ["expert", "workflow"] {
-            let folder = there.path().join(format!("{language}-{kind}"));
-            system.told(&[
-                "plugin",
-                "new",
-                "acme/first",
-                "--lang",
-                language,
-                "--kind",
-                kind,
-                "--dir",
-                path(&folder),
-            ]);
+            let folder = written(&system, language, kind, there.path());
             assert!(folder.join("plugin.toml").is_file() && folder.join("README.md").is_file());
             if language != "rust" {
                 let world = std::fs::read_to_string(folder.join("wit/world.wit")).unwrap();
@@ -187,5 +176,52 @@ fn every_template_fits_its_manifest() {
                 );
             }
         }
+    }
+}
+
+/// What Python's own library finds of the machine it runs on: nothing.
+const CURIOUS: &str = r#"
+import os
+import socket
+
+def tried(what):
+    try:
+        return repr(what())
+    except BaseException as error:
+        return type(error).__name__
+
+def count(text, greeting):
+    return {
+        "words": 1,
+        "environment": sorted(os.environ),
+        "root": tried(lambda: os.listdir("/")),
+        "read": tried(lambda: open("/etc/passwd").read()),
+        "write": tried(lambda: open("/tmp/moegate", "w").write("x")),
+        "connect": tried(lambda: socket.create_connection(("127.0.0.1", 22), 1)),
+        "resolve": tried(lambda: socket.getaddrinfo("localhost", 80)),
+    }
+"#;
+
+#[test]
+fn python_sees_nothing_of_the_machine() {
+    if !has("python") {
+        return;
+    }
+    let system = quiet();
+    let there = tempfile::tempdir().unwrap();
+    let folder = written(&system, "python", "expert", there.path());
+    std::fs::write(folder.join("words.py"), CURIOUS).unwrap();
+    system.told(&["plugin", "build", path(&folder)]);
+    let said = system.told(&["plugin", "run", path(&folder), "--text", "hello"]);
+    let answer = said.lines().find(|line| line.starts_with('{'));
+    let answer: Value = serde_json::from_str(answer.unwrap_or_else(|| panic!("{said}"))).unwrap();
+    eprintln!("{answer}");
+    assert_eq!(answer["environment"], json!([]), "{answer}");
+    for attempt in ["root", "read", "write", "connect", "resolve"] {
+        let ended = answer[attempt].as_str().unwrap();
+        assert!(
+            ended.ends_with("Error") || ended == "gaierror",
+            "{attempt}: {answer}"
+        );
     }
 }

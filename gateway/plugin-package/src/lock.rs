@@ -88,6 +88,19 @@ impl LockFile {
         }
     }
 
+    /// Puts a version in use for a tenant. The one before stays at hand, for `rollback`.
+    pub fn install(&mut self, tenant: &TenantId, name: &PluginName, locked: Locked) {
+        let plugins = self.tenants.entry(tenant.clone()).or_default();
+        let before = plugins
+            .get(name)
+            .filter(|before| before.digest != locked.digest);
+        let previous = before.map(|before| Previous {
+            version: before.version.clone(),
+            digest: before.digest.clone(),
+        });
+        plugins.insert(name.clone(), Locked { previous, ..locked });
+    }
+
     /// Writes it in one step.
     ///
     /// # Errors

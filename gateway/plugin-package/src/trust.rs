@@ -16,6 +16,9 @@ pub enum TrustError {
     /// Nobody vouches for the key.
     #[error("the tenant does not trust the key {0:?}")]
     UnknownKey(String),
+    /// The id stands for another key.
+    #[error("the id {0:?} belongs to another key already")]
+    TakenId(String),
     /// The key was revoked.
     #[error("the key {0:?} is revoked")]
     RevokedKey(String),
@@ -98,6 +101,31 @@ impl TrustStore {
         let failed = |why: String| TrustError::Store(format!("{}: {why}", path.display()));
         let text = toml::to_string_pretty(self).map_err(|why| failed(why.to_string()))?;
         crate::lock::replace(path, text.as_bytes()).map_err(|why| failed(why.to_string()))
+    }
+
+    /// Believes a key in these namespaces, instead of those before.
+    ///
+    /// # Errors
+    /// The id stands for another key.
+    pub fn trust(
+        &mut self,
+        id: &str,
+        public: &str,
+        namespaces: &[String],
+    ) -> Result<(), TrustError> {
+        let there = self.keys.iter().find(|key| key.id == id);
+        if there.is_some_and(|key| key.public != public) {
+            return Err(TrustError::TakenId(id.to_owned()));
+        }
+        self.keys.retain(|key| key.id != id);
+        self.keys.push(TrustedKey {
+            id: id.to_owned(),
+            public: public.to_owned(),
+            namespaces: namespaces.to_vec(),
+            not_before: None,
+            not_after: None,
+        });
+        Ok(())
     }
 
     /// Does this package count, now?

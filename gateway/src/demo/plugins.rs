@@ -1,4 +1,4 @@
-//! The demo's plugins: published by a publisher whose key is made on the spot, trusted and installed by two tenants, and
+//! The demo's plugins: published by a publisher whose key is made here, trusted and installed by two tenants, and
 //! asked like any other expert.
 
 use std::collections::BTreeMap;
@@ -6,9 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use documents::{Collection, Document, DocumentId};
-use plugin_package::{
-    DirRegistry, KeyPair, LockFile, Locked, Package, Registry, TrustStore, TrustedKey,
-};
+use plugin_package::{DirRegistry, KeyPair, LockFile, Locked, Package, Registry, TrustStore};
 use units::{ExpertId, TenantId};
 
 use crate::app::App;
@@ -56,7 +54,7 @@ const PLAYBOOK: [(&str, &str); 2] = [
 /// Publishes, trusts and installs, and waits for nothing: the gateway loads them at once. How many there are.
 pub(super) async fn install(app: &App, folder: &Path) -> anyhow::Result<usize> {
     let paths = app.plugins.paths();
-    let key = KeyPair::generate(PUBLISHER)?;
+    let key = publisher(&paths.registry().with_file_name("demo.key"))?;
     let registry = DirRegistry::new(&paths.registry());
     let mut lock = LockFile::load(&paths.lock())?;
     let mut installed = 0_usize;
@@ -67,23 +65,17 @@ pub(super) async fn install(app: &App, folder: &Path) -> anyhow::Result<usize> {
         }
         let mut package = assembled(folder, own)?;
         let manifest = package.manifest().clone();
-        let plugins = lock.tenants.entry(tenant.clone()).or_default();
-        if plugins.contains_key(&manifest.name) {
-            installed = installed.saturating_add(1);
+        installed = installed.saturating_add(1);
+        let plugins = lock.tenants.get(&tenant);
+        if plugins.is_some_and(|own| own.contains_key(&manifest.name)) {
             continue;
         }
         package.sign(&key)?;
         registry.publish(&package)?;
         let trust = paths.trust(&tenant);
         let mut store = TrustStore::load(&trust)?;
-        store.keys.retain(|known| known.id != key.id());
-        store.keys.push(TrustedKey {
-            id: key.id().to_owned(),
-            public: key.public(),
-            namespaces: vec![manifest.name.namespace().to_owned()],
-            not_before: None,
-            not_after: None,
-        });
+        let namespaces = [manifest.name.namespace().to_owned()];
+        store.trust(key.id(), &key.public(), &namespaces)?;
         store.save(&trust)?;
         let locked = Locked {
             version: manifest.version.clone(),
@@ -93,8 +85,7 @@ pub(super) async fn install(app: &App, folder: &Path) -> anyhow::Result<usize> {
             canary: None,
             previous: None,
         };
-        plugins.insert(manifest.name.clone(), locked);
-        installed = installed.saturating_add(1);
+        lock.install(&tenant, &manifest.name, locked);
         if own.grants.contains(&"retrieve") {
             fill_playbook(app, &tenant)?;
         }
@@ -108,6 +99,19 @@ pub(super) async fn install(app: &App, folder: &Path) -> anyhow::Result<usize> {
         loaded.len()
     );
     Ok(installed)
+}
+
+/// The publisher's key, the same each time the demo is started on a folder.
+fn publisher(file: &Path) -> anyhow::Result<KeyPair> {
+    if file.is_file() {
+        return Ok(KeyPair::load(file)?);
+    }
+    let key = KeyPair::generate(PUBLISHER)?;
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    key.save(file)?;
+    Ok(key)
 }
 
 /// The names that plugins answer under.

@@ -38,11 +38,11 @@ pub struct FunctionForm {
     pub timeout_ms: u64,
 }
 
-fn result_bytes() -> usize {
+pub(crate) fn result_bytes() -> usize {
     64 << 10
 }
 
-fn timeout_ms() -> u64 {
+pub(crate) fn timeout_ms() -> u64 {
     10_000
 }
 

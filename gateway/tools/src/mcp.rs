@@ -21,7 +21,7 @@ use rmcp::transport::streamable_http_client::{
 use serde::Deserialize;
 use sse_stream::{Sse, SseStream};
 
-use crate::function::{fill, refers_outside, secrets_in};
+use crate::function::{fill, refers_outside, result_bytes, secrets_in, split, timeout_ms};
 use crate::{Tool, ToolError};
 
 /// Tools of one server that are looked at.
@@ -51,14 +51,6 @@ pub struct McpForm {
     pub timeout_ms: u64,
 }
 
-fn result_bytes() -> usize {
-    64 << 10
-}
-
-fn timeout_ms() -> u64 {
-    10_000
-}
-
 /// A server whose form has been checked.
 #[derive(Debug)]
 pub struct McpServer {
@@ -82,7 +74,7 @@ impl McpServer {
                 "the name of a server is 1 to 32 of a-z 0-9 - _".to_owned(),
             ));
         }
-        let (base, _) = crate::function::split(&form.url);
+        let (base, _) = split(&form.url);
         let origin = Origin::new(base).map_err(|why| wrong(why.to_string()))?;
         Ok(Self { form, origin })
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use ledger_store::PluginStore;
 use plugin_package::{
     Canary, DirRegistry, LockFile, Locked, Package, PluginName, Previous, Registry, TrustStore,
-    TrustedKey, digest,
+    digest,
 };
 use semver::Version;
 use serde_json::json;
@@ -83,20 +83,7 @@ pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCod
         return Ok(ExitCode::SUCCESS);
     }
     let public = args.public.clone().unwrap_or_default();
-    let there = store.keys.iter().find(|key| key.id == args.id);
-    anyhow::ensure!(
-        there.is_none_or(|key| key.public == public),
-        "the id {} belongs to another key already",
-        args.id
-    );
-    store.keys.retain(|key| key.id != args.id);
-    store.keys.push(TrustedKey {
-        id: args.id.clone(),
-        public,
-        namespaces: args.namespaces.clone(),
-        not_before: None,
-        not_after: None,
-    });
+    store.trust(&args.id, &public, &args.namespaces)?;
     store.save(&path)?;
     say(format_args!(
         "{} trusts the key {} in {}",
@@ -163,23 +150,15 @@ pub(super) fn install(config: &Config, args: &InstallArgs) -> anyhow::Result<Exi
         schema.check(&value).context("the settings")?;
     }
     let mut lock = LockFile::load(&paths.lock())?;
-    let plugins = lock.tenants.entry(args.tenant.clone()).or_default();
-    let before = plugins
-        .get(&args.name)
-        .filter(|before| before.digest != digest);
-    let previous = before.map(|before| Previous {
-        version: before.version.clone(),
-        digest: before.digest.clone(),
-    });
     let locked = Locked {
         version: version.clone(),
         digest,
         grants: args.grants.clone(),
         config: settings,
         canary: None,
-        previous,
+        previous: None,
     };
-    plugins.insert(args.name.clone(), locked);
+    lock.install(&args.tenant, &args.name, locked);
     lock.save(&paths.lock())?;
     say(format_args!(
         "{} {version} is installed for {}; ask for the model {}",
