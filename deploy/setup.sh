@@ -4,8 +4,8 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check] [wasm] [guests]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, promtool, PostgreSQL, the FOCUS validator, what `guests` fetches, and an environment with
-#              pytest, the OpenAI SDK and the MCP SDK
+#   test       also cargo-nextest, promtool, docker-registry, PostgreSQL, the FOCUS validator, what `guests` fetches, and an
+#              environment with pytest, the OpenAI SDK and the MCP SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
@@ -169,17 +169,30 @@ alert_checker() {
     have promtool || [ -x "$cache/tools/bin/promtool" ] && return 0
     have apt-get && have dpkg-deb || { say "promtool is missing: the tests of the alert rules will be skipped"; return 0; }
     say "fetching promtool (19 MB)"
+    debian_program prometheus promtool || say "promtool cannot be fetched: the tests of the alert rules will be skipped"
+}
+
+# Plugins are published to it by the tests. Out of Debian's package, like promtool.
+container_registry() {
+    have docker-registry || [ -x "$cache/tools/bin/docker-registry" ] && return 0
+    have apt-get && have dpkg-deb || { say "docker-registry is missing: the tests of OCI registries will be skipped"; return 0; }
+    say "fetching docker-registry (5 MB)"
+    debian_program docker-registry docker-registry || say "docker-registry cannot be fetched: the tests of OCI registries will be skipped"
+}
+
+# Takes one program out of a Debian package into our own cache.
+debian_program() {
+    local package=$1 program=$2 rc=1
     begin_dir
     chmod 755 "$build_dir"
-    if (cd "$build_dir" && { apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }; } \
-        && dpkg-deb -x prometheus_*.deb . ) >/dev/null 2>&1; then
+    if (cd "$build_dir" && { apt-get -q download "$package" || { apt-get -q update && apt-get -q download "$package"; }; } \
+        && dpkg-deb -x "$package"_*.deb . ) >/dev/null 2>&1; then
         mkdir -p "$cache/tools/bin"
-        mv "$build_dir/usr/bin/promtool" "$cache/tools/bin/promtool"
-    else
-        say "promtool cannot be fetched: the tests of the alert rules will be skipped"
+        mv "$build_dir/usr/bin/$program" "$cache/tools/bin/$program" && rc=0
     fi
     rm -rf "$build_dir"
     build_dir=
+    return "$rc"
 }
 
 minilm() {
@@ -284,7 +297,7 @@ one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; focus_validator; postgres_server; other_guests ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; container_registry; focus_validator; postgres_server; other_guests ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;

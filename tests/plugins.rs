@@ -4,6 +4,7 @@ mod attacks;
 mod languages;
 mod lifecycle;
 mod outside;
+mod registries;
 mod workflows;
 
 use serde_json::{Value, json};

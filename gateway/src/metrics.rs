@@ -90,6 +90,8 @@ pub struct Metrics {
     pub gate_failures: IntCounter,
     /// Calls of plugins without an answer, by plugin and code.
     pub plugin_failures: IntCounterVec,
+    /// Versions of plugins asked in the shadow, by plugin and how their answer compares.
+    pub plugin_shadows: IntCounterVec,
     /// CPU time of plugins, seconds, by plugin.
     pub plugin_cpu: CounterVec,
     /// Versions of plugins that could not be loaded.
@@ -292,6 +294,11 @@ impl Metrics {
                 "Calls of plugins without an answer.",
                 &["plugin", "code"],
             )?,
+            plugin_shadows: counters(
+                "moegate_plugin_shadows_total",
+                "Versions of plugins asked in the shadow, by how their answer compares.",
+                &["plugin", "compared"],
+            )?,
             plugin_cpu: CounterVec::new(
                 Opts::new("moegate_plugin_cpu_seconds_total", "CPU time of plugins."),
                 &["plugin"],
@@ -313,7 +320,7 @@ impl Metrics {
             .try_for_each(|metric| self.registry.register(metric))
     }
 
-    fn all(&self) -> [Box<dyn Collector>; 35] {
+    fn all(&self) -> [Box<dyn Collector>; 36] {
         [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
@@ -348,6 +355,7 @@ impl Metrics {
             Box::new(self.gate_swaps.clone()),
             Box::new(self.gate_failures.clone()),
             Box::new(self.plugin_failures.clone()),
+            Box::new(self.plugin_shadows.clone()),
             Box::new(self.plugin_cpu.clone()),
             Box::new(self.plugin_load_failures.clone()),
         ]

@@ -13,12 +13,15 @@ mod output;
 mod paths;
 mod retrieve;
 mod scope;
+pub(crate) mod secrets;
+mod shadow;
 mod tooling;
 mod web;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use documents::Documents;
@@ -28,7 +31,6 @@ use plugin_host::{CodeCache, Compiler, HostConfig, Limits, Plugin, PluginHost};
 use plugin_package::{AskedLimits, Calibration, Kind, LockFile, Locked, Manifest, PluginName};
 use tenant_tools::ToolSet;
 use units::{ExpertId, TenantId, Timestamp};
-use zeroize::Zeroizing;
 
 pub use expert::PluginExpert;
 pub use load::LoadError;
@@ -43,6 +45,7 @@ use circuit::Circuit;
 pub const PROVIDER: &str = "plugins";
 
 /// One loaded version of a plugin of one tenant.
+#[derive(Clone)]
 pub struct Installed {
     /// What it says of itself.
     pub manifest: Manifest,
@@ -56,13 +59,20 @@ pub struct Installed {
     pub config: String,
     /// The bounds in effect.
     pub limits: Limits,
-    /// The tenant's secrets, as they were when it was loaded.
-    secrets: BTreeMap<String, Zeroizing<String>>,
-    /// The tenant's tools, as they were when it was loaded.
-    tools: Option<Arc<ToolSet>>,
+    /// What the tenant's files beside the packages hold.
+    own: Arc<Belongings>,
     plugin: Arc<Plugin>,
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
 }
+
+/// A tenant's secrets and tools.
+struct Belongings {
+    secrets: secrets::Secrets,
+    tools: Option<Arc<ToolSet>>,
+}
+
+/// When a tenant's files were changed, and how long they are: what differs is read again.
+type Stamps = [Option<(SystemTime, u64)>; 2];
 
 impl fmt::Debug for Installed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +89,7 @@ pub struct Versions {
     locked: Locked,
     /// Serves.
     pub live: Arc<Installed>,
-    /// Serves a share of conversations.
+    /// Serves a share of conversations; with none of them it runs in the shadow.
     pub canary: Option<(Arc<Installed>, u8)>,
     /// Serves where the live one's circuit is open.
     pub previous: Option<Arc<Installed>>,
@@ -87,9 +97,10 @@ pub struct Versions {
 
 impl Versions {
     /// The version for a conversation: the same one for all its requests.
-    fn of(&self, conversation: u64, now: Timestamp) -> Option<Arc<Installed>> {
+    fn of(&self, conversation: impl FnOnce() -> u64, now: Timestamp) -> Option<Arc<Installed>> {
         if let Some((canary, percent)) = &self.canary
-            && conversation % 100 < u64::from(*percent)
+            && *percent > 0
+            && conversation() % 100 < u64::from(*percent)
             && canary.circuit.lets_through(now)
         {
             return Some(Arc::clone(canary));
@@ -99,6 +110,29 @@ impl Versions {
             .flatten()
             .find(|version| version.circuit.lets_through(now))
             .map(Arc::clone)
+    }
+
+    /// The version that is asked beside the live one and heard by nobody.
+    fn shadow(&self, now: Timestamp) -> Option<Arc<Installed>> {
+        let (shadow, _) = self.canary.as_ref().filter(|(_, percent)| *percent == 0)?;
+        shadow.circuit.lets_through(now).then(|| Arc::clone(shadow))
+    }
+
+    /// The same versions, with what the tenant's files hold now.
+    fn with(&self, own: &Arc<Belongings>) -> Self {
+        let renewed = |version: &Arc<Installed>| {
+            Arc::new(Installed {
+                own: Arc::clone(own),
+                ..Installed::clone(version)
+            })
+        };
+        let canary = self.canary.as_ref();
+        Self {
+            locked: self.locked.clone(),
+            live: renewed(&self.live),
+            canary: canary.map(|(canary, percent)| (renewed(canary), *percent)),
+            previous: self.previous.as_ref().map(renewed),
+        }
     }
 }
 
@@ -173,6 +207,7 @@ pub struct Plugins {
     documents: Documents,
     egress: Option<Arc<Egress>>,
     live: ArcSwap<Live>,
+    shadows: shadow::Shadows,
     loading: tokio::sync::Mutex<Loading>,
 }
 
@@ -180,6 +215,7 @@ pub struct Plugins {
 #[derive(Default)]
 struct Loading {
     seen: LockFile,
+    stamps: BTreeMap<TenantId, Stamps>,
     /// Troubles that were told.
     told: HashMap<(TenantId, PluginName), String>,
     host: Option<(Arc<PluginHost>, CodeCache)>,
@@ -214,6 +250,7 @@ impl Plugins {
                 .collect(),
             store,
             live: ArcSwap::default(),
+            shadows: shadow::Shadows::default(),
             loading: tokio::sync::Mutex::default(),
         }
     }
@@ -238,7 +275,28 @@ impl Plugins {
         &self.store
     }
 
-    /// Looks at the lock file and loads what it names, where that has changed. Reads files and may compile: not for a
+    /// Ends the shadows that run.
+    pub async fn stop(&self) {
+        self.shadows.end().await;
+    }
+
+    /// What a tenant's files hold now; what cannot be used is told.
+    fn belongings(&self, tenant: &TenantId) -> Arc<Belongings> {
+        let egress = self.egress.as_ref();
+        Arc::new(Belongings {
+            secrets: secrets::usable(&self.paths.secrets(tenant)),
+            tools: egress.and_then(|egress| tooling::tools_of(&self.paths.tools(tenant), egress)),
+        })
+    }
+
+    fn stamps(&self, tenant: &TenantId) -> Stamps {
+        [self.paths.secrets(tenant), self.paths.tools(tenant)].map(|path| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        })
+    }
+
+    /// Looks at the lock file, and at what tenants keep beside it, and loads what it names, where that has changed. Reads files and may compile: not for a
     /// request's path.
     pub async fn refresh(&self, now: Timestamp) -> Vec<PluginChange> {
         let mut loading = self.loading.lock().await;
@@ -249,23 +307,31 @@ impl Plugins {
                 return Vec::new();
             }
         };
-        if wanted == loading.seen && loading.told.is_empty() {
+        let tenants = wanted.tenants.keys();
+        let stamps: BTreeMap<TenantId, Stamps> = tenants
+            .map(|tenant| (tenant.clone(), self.stamps(tenant)))
+            .collect();
+        if wanted == loading.seen && stamps == loading.stamps && loading.told.is_empty() {
             return Vec::new();
         }
         let (before, mut changes) = (self.live.load_full(), Vec::new());
         let mut live = Live::default();
         for (tenant, plugins) in &wanted.tenants {
+            let is_renewed = stamps.get(tenant) != loading.stamps.get(tenant);
+            let own = is_renewed.then(|| self.belongings(tenant));
             for (name, locked) in plugins {
                 let Ok(expert) = ExpertId::new(&name.as_expert()) else {
                     continue;
                 };
-                let own = OwnPlugin {
+                let key = OwnPlugin {
                     tenant: tenant.clone(),
                     expert,
                 };
-                let known = before.by_owner.get(&own);
+                let known = before.by_owner.get(&key);
+                let renewed = known.zip(own.as_ref()).map(|(known, own)| known.with(own));
+                let known = renewed.as_ref().or(known);
                 if let Some(same) = known.filter(|known| known.locked == *locked) {
-                    live.by_owner.insert(own, same.clone());
+                    live.by_owner.insert(key, same.clone());
                     continue;
                 }
                 let who = (tenant.clone(), name.clone());
@@ -277,11 +343,11 @@ impl Plugins {
                         loading.told.remove(&who);
                         let version = versions.live.manifest.version.to_string();
                         changes.push(PluginChange::Loaded(who.0, who.1, version));
-                        live.by_owner.insert(own, versions);
+                        live.by_owner.insert(key, versions);
                     }
                     Err(why) => {
                         if let Some(known) = known {
-                            live.by_owner.insert(own, known.clone());
+                            live.by_owner.insert(key, known.clone());
                         }
                         let said = why.to_string();
                         if loading.told.insert(who.clone(), said.clone()) != Some(said) {
@@ -309,6 +375,7 @@ impl Plugins {
         };
         loading.told.retain(|who, _| named(who));
         loading.seen = wanted;
+        loading.stamps = stamps;
         self.live.store(Arc::new(live));
         changes
     }

@@ -1,11 +1,13 @@
 //! The life of one chat request: route, admit, ask the pool, settle, record, answer.
 
+mod attempts;
 mod booking;
 mod route;
 mod stream;
 mod whole;
 
-pub use booking::{Admitted, Booked, Booking, Ending, Slot, attempt_record, ppm, recorded};
+pub use attempts::attempt_record;
+pub use booking::{Admitted, Booked, Booking, Ending, Slot, ppm, recorded};
 pub use route::{Choosing, Route};
 
 use std::sync::Arc;
@@ -176,6 +178,7 @@ fn plugin_scope(
         run: run.unwrap_or_else(|| context.id.to_string()),
         nested: Nested::new(app, facts),
         trouble: Mutex::default(),
+        shadow: false,
     }))
 }
 

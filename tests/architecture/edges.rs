@@ -21,6 +21,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ("plugin-engine", &[]),
     ("plugin-host", &["plugin-engine", "units"]),
     ("plugin-package", &["units"]),
+    ("plugin-registry", &["plugin-package"]),
     ("experts-sdk", &["experts-sdk-macros"]),
     ("experts-sdk-macros", &[]),
     (
@@ -39,6 +40,7 @@ const LINKS: &[(&str, &[&str])] = &[
             "openai-api",
             "plugin-host",
             "plugin-package",
+            "plugin-registry",
             "router",
             "tenant-tools",
             "units",

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use tests::publisher::path;
+
 use super::*;
 
 #[test]
@@ -78,6 +80,81 @@ fn versions_change_under_load_and_no_request_fails() {
         code(&act(&system, &a, &json!({"do": "context"}))),
         (404, "model_not_found".to_owned())
     );
+}
+
+#[test]
+fn a_shadow_is_asked_booked_and_compared_and_heard_by_nobody() {
+    let mock = Mock::start(&[]);
+    let mut system = start(&mock);
+    let a = system.key("a", &[]);
+    let publisher = with_driver(&system, &["a"]);
+    publisher.publish(&system, &driver("1.1.0"));
+    wait_model(&system, &a, "acme.driver", true);
+    let ask = |what: Value| act(&system, &a, &what);
+    let count = || content(&ask(json!({"do": "kv-count", "key": "k"})));
+    assert_eq!(count(), "1");
+    let whose = ["acme/driver", "--tenant", "a"];
+    let shadow = [&["plugin", "shadow"], &whose[..], &["--version", "1.1.0"]].concat();
+    system.told(&shadow);
+    assert!(system.told(&["plugin", "list"]).contains("1.1.0 (shadow)"));
+    let seen = |how: &str, least: u64| {
+        let line =
+            format!("moegate_plugin_shadows_total{{compared=\"{how}\",plugin=\"acme.driver\"}} ");
+        let metrics = http::get(system.address(), "/metrics", None).text();
+        let value = metrics.lines().find_map(|l| l.strip_prefix(&line));
+        value.is_some_and(|value| value.parse::<u64>().unwrap() >= least)
+    };
+    // It counts by itself: what the live version keeps is as if there were no shadow.
+    let last = std::cell::Cell::new(1);
+    system.wait("a shadow is asked", || {
+        last.set(last.get() + 1);
+        assert_eq!(count(), last.get().to_string());
+        seen("different", 1)
+    });
+    // What it asks other experts is asked, and booked as the shadow's.
+    let before = mock.counts()["requests"].as_u64().unwrap();
+    let infer = json!({"do": "infer", "expert": "mock", "text": "hello"});
+    assert_eq!(ask(infer).status, 200);
+    system.wait("both have asked", || {
+        mock.counts()["requests"].as_u64().unwrap() == before + 2
+    });
+    // It reaches nothing outside.
+    system.told_with(
+        &["plugin", "secret", "set", "crm", "--tenant", "a"],
+        "a-secret-of-the-tenant",
+    );
+    let secret = json!({"do": "secret", "name": "crm", "by": "answer"});
+    system.wait("the live version has the secret", || {
+        ask(secret.clone()).status == 200
+    });
+    system.wait("its shadow has none", || seen("failed", 1));
+    let same = json!({"do": "answer", "bytes": 10});
+    assert_eq!(content(&ask(same)), "xxxxxxxxxx");
+    system.wait("the same answer", || seen("same", 1));
+    system.told(&[&["plugin", "shadow"], &whose[..]].concat());
+    assert!(!system.told(&["plugin", "list"]).contains("shadow"));
+    assert!(system.terminate().success());
+    let out = system.dir().join("focus.csv");
+    let span = ["--from", "2020-01-01", "--to", "2100-01-01"];
+    let export = [
+        &["ledger", "export-focus"],
+        &span[..],
+        &["--out", path(&out)],
+    ]
+    .concat();
+    system.told(&export);
+    let lines = std::fs::read_to_string(&out).unwrap();
+    for expert in ["acme.driver", "mock"] {
+        let booked = |purpose: &str| {
+            lines
+                .lines()
+                .filter(|line| line.contains(expert) && line.contains(&format!(",{purpose},")))
+                .count()
+        };
+        assert!(booked("shadow") >= 1, "{expert}: {lines}");
+        assert!(booked("serve") >= 1, "{expert}: {lines}");
+    }
+    system.told(&["ledger", "verify"]);
 }
 
 #[test]

@@ -21,9 +21,11 @@ fn no_plugin_reaches_where_it_should_not() {
         },
     );
     publisher.trusted_by(&system, "a", "acme");
-    let secrets = system.dir().join("var/plugins/secrets");
-    std::fs::create_dir_all(&secrets).unwrap();
-    std::fs::write(secrets.join("a.toml"), "crm = \"a-secret-of-the-tenant\"\n").unwrap();
+    let said = system.told_with(
+        &["plugin", "secret", "set", "crm", "--tenant", "a"],
+        "a-secret-of-the-tenant\n",
+    );
+    assert!(!said.contains("a-secret"), "{said}");
     install(&system, "acme/driver", "1.0.0", "a");
     wait_model(&system, &a, "acme.driver", true);
     for url in [
@@ -80,6 +82,39 @@ fn no_plugin_reaches_where_it_should_not() {
         assert_eq!(code(&act(&system, &a, &what)).1, "denied", "{what}");
     }
     assert!(!system.log().contains("a-secret-of"));
+}
+
+#[test]
+fn a_secret_is_in_use_once_it_is_set_and_until_it_is_removed() {
+    let mock = Mock::start(&[]);
+    let system = start(&mock);
+    let a = system.key("a", &[]);
+    let publisher = with_driver(&system, &["a"]);
+    let _kept = publisher;
+    wait_model(&system, &a, "acme.driver", true);
+    let known = || {
+        let what = json!({"do": "secret", "name": "crm", "by": "answer"});
+        act(&system, &a, &what).text().contains("{{secret:crm:")
+    };
+    assert!(!known(), "nobody has set it");
+    let command = |what: &'static str| ["plugin", "secret", what, "crm", "--tenant", "a"];
+    for short in ["", "short", "two\nlines of it"] {
+        let why = system.refused_with(&command("set"), short);
+        assert!(why.contains("value"), "{why}");
+    }
+    system.told_with(&command("set"), "a-secret-of-the-tenant\n");
+    system.wait("it is in use", known);
+    let listed = system.told(&["plugin", "secret", "list", "--tenant", "a"]);
+    assert_eq!(listed, "crm");
+    let file = system.dir().join("var/plugins/secrets/a.toml");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    system.told(&command("remove"));
+    system.wait("it is gone", || !known());
+    let again = system.refused(&command("remove"));
+    assert!(again.contains("no secret crm"), "{again}");
+    let strange = system.refused(&["plugin", "secret", "list", "--tenant", "nobody"]);
+    assert!(strange.contains("no tenant nobody"), "{strange}");
 }
 
 #[test]

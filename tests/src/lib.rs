@@ -9,9 +9,11 @@
 
 pub mod binaries;
 pub mod books;
+pub mod container_registry;
 pub mod h2;
 pub mod http;
 pub mod mock;
+pub mod object_store;
 mod process;
 pub mod publisher;
 pub mod sdk;

@@ -52,7 +52,7 @@ pub fn run(target: &Target) -> anyhow::Result<String> {
 }
 
 /// The Python of deploy/setup.sh: `MOEGATE_PYTHON`, else the environment in the cache.
-fn python() -> anyhow::Result<PathBuf> {
+pub(crate) fn python() -> anyhow::Result<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
             .filter(|v| !v.is_empty())

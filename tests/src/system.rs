@@ -1,5 +1,6 @@
 //! A gateway process under test, with its configuration and store in a folder of its own.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -168,6 +169,44 @@ impl System {
         said
     }
 
+    /// What a command prints that reads this on its standard input.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn told_with(&self, arguments: &[&str], input: &str) -> String {
+        let out = self.fed(arguments, input);
+        let why = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "moegate {arguments:?}: {why}");
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    /// What a command says that must refuse this on its standard input.
+    ///
+    /// # Panics
+    /// It works.
+    pub fn refused_with(&self, arguments: &[&str], input: &str) -> String {
+        let out = self.fed(arguments, input);
+        assert!(!out.status.success(), "moegate {arguments:?} works");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
+    fn fed(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(program("moegate"))
+            .args(arguments)
+            .env("MOEGATE_CONFIG", self.config())
+            .envs(self.environment.iter().cloned())
+            .current_dir(crate::root())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("moegate runs");
+        let mut stdin = child.stdin.take().expect("it was piped");
+        stdin.write_all(input.as_bytes()).expect("it is read");
+        drop(stdin);
+        child.wait_with_output().expect("it ends")
+    }
+
     /// What a command that must fail says.
     ///
     /// # Panics
@@ -176,6 +215,7 @@ impl System {
         let mut child = Command::new(program("moegate"))
             .args(arguments)
             .env("MOEGATE_CONFIG", self.config())
+            .envs(self.environment.iter().cloned())
             .current_dir(crate::root())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -274,4 +314,22 @@ impl Drop for System {
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).expect("a process id"));
     kill(pid, signal).expect("the process is there");
+}
+
+/// The address that a program of others logs after these words.
+///
+/// # Panics
+/// It does not within 20 seconds.
+pub(crate) fn said(log: &Path, words: &str) -> SocketAddr {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = std::fs::read_to_string(log).expect("the log");
+        let rest = text.split(words).nth(1);
+        let address = rest.and_then(|rest| rest.split(['"', ' ', '\n']).next()?.parse().ok());
+        if let Some(address) = address {
+            return address;
+        }
+        assert!(Instant::now() < until, "it does not listen:\n{text}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
 }

@@ -20,7 +20,9 @@ impl Secret {
             return Ok(Self(Zeroizing::new(value)));
         }
         value.zeroize();
-        Err(EgressError::Secret("value"))
+        Err(EgressError::Secret(
+            "its value has 8 to 4096 visible ASCII characters",
+        ))
     }
 
     pub(crate) fn expose(&self) -> &str {
@@ -75,7 +77,7 @@ impl BoundSecret {
     pub fn new(name: &str, value: Secret, origins: Vec<Origin>) -> Result<Self, EgressError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-            return Err(EgressError::Secret("name"));
+            return Err(EgressError::Secret("its name has 1 to 64 of a-z 0-9 - _ ."));
         }
         Ok(Self {
             name: name.to_owned(),

@@ -4,7 +4,7 @@
 //! From the inside out: a [`Manifest`] says what the plugin is and asks for; [`Facts`] are read from its component
 //! and must agree with it ([`Facts::check`]); a [`Statement`] binds both, and a publisher's [`Signature`] stands for
 //! it; a [`TrustStore`] of a tenant says whose signatures count; a [`Package`] is all of it in a folder or one file; a
-//! [`Registry`] keeps packages by name and version; a [`LockFile`] says which of them a tenant runs.
+//! [`DirRegistry`] keeps packages by name and version; a [`LockFile`] says which of them a tenant runs.
 
 mod archive;
 mod facts;
@@ -26,7 +26,7 @@ pub use manifest::{
 };
 pub use name::{NameError, PluginName};
 pub use package::{Calibration, Package, PackageError};
-pub use registry::{DirRegistry, Registry, RegistryError};
+pub use registry::{DirRegistry, RegistryError};
 pub use schema::{Schema, SchemaError};
 pub use signature::{KeyPair, Signature, SignatureError, Statement, digest};
 pub use trust::{TrustError, TrustStore, TrustedKey};

@@ -38,33 +38,6 @@ pub enum RegistryError {
     Package(#[from] PackageError),
 }
 
-/// A place for packages.
-pub trait Registry {
-    /// Publishes a package; the same bytes again change nothing.
-    ///
-    /// # Errors
-    /// The version is taken, or the place cannot be used.
-    fn publish(&self, package: &Package) -> Result<(), RegistryError>;
-
-    /// The packed package of a version.
-    ///
-    /// # Errors
-    /// There is none, or the place cannot be used.
-    fn fetch(&self, name: &PluginName, version: &Version) -> Result<Vec<u8>, RegistryError>;
-
-    /// Versions of a name, oldest first.
-    ///
-    /// # Errors
-    /// The place cannot be used.
-    fn versions(&self, name: &PluginName) -> Result<Vec<Version>, RegistryError>;
-
-    /// Every name.
-    ///
-    /// # Errors
-    /// The place cannot be used.
-    fn names(&self) -> Result<Vec<PluginName>, RegistryError>;
-}
-
 /// A folder: `<root>/<namespace>/<name>/<version>/package.tar`.
 #[derive(Debug, Clone)]
 pub struct DirRegistry {
@@ -106,8 +79,12 @@ impl DirRegistry {
     }
 }
 
-impl Registry for DirRegistry {
-    fn publish(&self, package: &Package) -> Result<(), RegistryError> {
+impl DirRegistry {
+    /// Publishes a package; the same bytes again change nothing.
+    ///
+    /// # Errors
+    /// The version is taken, or the folder cannot be used.
+    pub fn publish(&self, package: &Package) -> Result<(), RegistryError> {
         let manifest = package.manifest();
         let (bytes, path) = (
             package.pack()?,
@@ -127,7 +104,11 @@ impl Registry for DirRegistry {
         crate::lock::replace(&path, &bytes).map_err(|why| self.place(&why))
     }
 
-    fn fetch(&self, name: &PluginName, version: &Version) -> Result<Vec<u8>, RegistryError> {
+    /// The packed package of a version.
+    ///
+    /// # Errors
+    /// There is none, or the folder cannot be used.
+    pub fn fetch(&self, name: &PluginName, version: &Version) -> Result<Vec<u8>, RegistryError> {
         match std::fs::read(self.file(name, version)) {
             Ok(bytes) => Ok(bytes),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Err(RegistryError::Unknown {
@@ -138,7 +119,11 @@ impl Registry for DirRegistry {
         }
     }
 
-    fn versions(&self, name: &PluginName) -> Result<Vec<Version>, RegistryError> {
+    /// Versions of a name, oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn versions(&self, name: &PluginName) -> Result<Vec<Version>, RegistryError> {
         let entries = self.entries(&self.of(name))?;
         let mut versions: Vec<Version> = entries
             .iter()
@@ -146,16 +131,5 @@ impl Registry for DirRegistry {
             .collect();
         versions.sort();
         Ok(versions)
-    }
-
-    fn names(&self) -> Result<Vec<PluginName>, RegistryError> {
-        let mut names = Vec::new();
-        for namespace in self.entries(&self.root)? {
-            for name in self.entries(&self.root.join(&namespace))? {
-                names.extend(format!("{namespace}/{name}").parse::<PluginName>());
-            }
-        }
-        names.sort();
-        Ok(names)
     }
 }

@@ -75,6 +75,7 @@ impl Upkeep {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.app.plugins.stop().await;
         self.app.record_counters(&self.app.pool.samples());
     }
 }

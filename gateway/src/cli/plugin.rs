@@ -1,9 +1,11 @@
 //! `moegate plugin …`: for authors, new, build, run, test, key, sign, publish and inspect; for tenants, trust, install,
-//! list, canary, rollback, remove and steps.
+//! list, canary, shadow, rollback, remove, secret and steps.
 
 mod author;
 mod build;
 mod checks;
+mod registry;
+mod secret;
 mod stubs;
 mod template;
 mod tenant;
@@ -98,9 +100,9 @@ enum PluginCommand {
     Publish {
         #[command(flatten)]
         folder: Folder,
-        /// The registry's folder; absent: that of the configuration.
+        /// The registry: a folder, `s3://bucket/prefix` or `oci://host/prefix`; absent: that of the configuration.
         #[arg(long)]
-        registry: Option<PathBuf>,
+        registry: Option<String>,
     },
     /// Show what a package is and asks for.
     Inspect(Folder),
@@ -121,10 +123,21 @@ enum PluginCommand {
         #[arg(long)]
         percent: u8,
     },
+    /// Ask another version beside the live one, heard by nobody: it reaches nothing outside, is booked with the purpose
+    /// `shadow`, and compared (`moegate_plugin_shadows_total`).
+    Shadow {
+        #[command(flatten)]
+        whose: Whose,
+        /// The version to try; absent: none any more.
+        #[arg(long)]
+        version: Option<Version>,
+    },
     /// Go back to the version before.
     Rollback(Whose),
     /// Take a plugin away from a tenant.
     Remove(Whose),
+    /// Set, list and remove the secrets that plugins of a tenant send to the hosts they name; no guest sees one.
+    Secret(secret::SecretArgs),
     /// Print the recorded steps of a tenant's workflows as JSON lines.
     Steps {
         /// Whose.
@@ -168,19 +181,26 @@ pub(super) fn run(args: &PluginArgs) -> anyhow::Result<ExitCode> {
         PluginCommand::Sign { folder, key } => author::sign(&folder.dir, key),
         PluginCommand::Publish { folder, registry } => {
             let config = || args.config.load();
-            author::publish(&folder.dir, registry.as_deref(), config)
+            runtime(Some(1))?.block_on(author::publish(&folder.dir, registry.as_deref(), config))
         }
         PluginCommand::Inspect(folder) => author::inspect(&folder.dir),
         PluginCommand::Trust(trust) => tenant::trust(&args.config.load()?, trust),
-        PluginCommand::Install(install) => tenant::install(&args.config.load()?, install),
+        PluginCommand::Install(install) => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(tenant::install(&config, install))
+        }
         PluginCommand::List => tenant::list(&args.config.load()?),
         PluginCommand::Canary {
             whose,
             version,
             percent,
         } => tenant::canary(&args.config.load()?, whose, version, *percent),
+        PluginCommand::Shadow { whose, version } => {
+            tenant::shadow(&args.config.load()?, whose, version.as_ref())
+        }
         PluginCommand::Rollback(whose) => tenant::rollback(&args.config.load()?, whose),
         PluginCommand::Remove(whose) => tenant::remove(&args.config.load()?, whose),
+        PluginCommand::Secret(secret) => secret::run(&args.config.load()?, secret),
         PluginCommand::Steps { tenant } => {
             let config = args.config.load()?;
             runtime(Some(1))?.block_on(tenant::steps(&config, tenant))

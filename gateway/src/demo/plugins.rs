@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use documents::{Collection, Document, DocumentId};
-use plugin_package::{DirRegistry, KeyPair, LockFile, Locked, Package, Registry, TrustStore};
+use plugin_package::{DirRegistry, KeyPair, LockFile, Locked, Package, TrustStore};
 use units::{ExpertId, TenantId};
 
 use crate::app::App;

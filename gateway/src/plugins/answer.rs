@@ -1,7 +1,7 @@
 //! A plugin's answer as the pool reads it: JSON, or events while the plugin emits.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,7 +14,7 @@ use openai_api::{ApiError, ErrorKind, sse};
 use plugin_host::types::Reply;
 use plugin_host::{CallError, Meters, Running};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use units::{ExpertId, Nanos};
 
 use super::failure::{pool_status, told};
@@ -36,6 +36,8 @@ pub(super) struct Call {
     pub(super) model: ExpertId,
     pub(super) installed: Arc<Installed>,
     pub(super) scope: Arc<Scope>,
+    /// Who compares the answer with another version's.
+    pub(super) compare: Option<oneshot::Sender<String>>,
 }
 
 /// What a guest ended with.
@@ -46,7 +48,7 @@ struct Ended {
 }
 
 impl Call {
-    fn meters(&self) -> Arc<Meters> {
+    pub(super) fn meters(&self) -> Arc<Meters> {
         match &self.run {
             Run::Expert(running) => running.meters(),
             Run::Workflow(running) => running.meters(),
@@ -118,9 +120,31 @@ impl Call {
         }
     }
 
-    /// Notes how it ended: for the client, and against the version where it broke.
-    fn failed(&self, why: &CallError) -> ApiError {
-        let error = told(why, &self.installed.manifest);
+    /// Waits for the whole answer that nobody reads, and gives its text.
+    pub(super) async fn heard(&mut self) -> Result<String, CallError> {
+        let mut whole = String::new();
+        let is_answer = self.delta() == "content";
+        let ended = poll_fn(|cx| {
+            while let Poll::Ready(Some(piece)) = self.pieces.poll_recv(cx) {
+                if is_answer {
+                    whole.push_str(&piece);
+                }
+            }
+            self.poll_end(cx)
+        })
+        .await;
+        while let Ok(piece) = self.pieces.try_recv() {
+            if is_answer {
+                whole.push_str(&piece);
+            }
+        }
+        self.trace();
+        let ended = ended?;
+        Ok(if whole.is_empty() { ended.text } else { whole })
+    }
+
+    /// Counts a failure against the version where it is the version's.
+    pub(super) fn broke(&self, why: &CallError) {
         let broke = matches!(
             why,
             CallError::Trap(_) | CallError::Limit(_) | CallError::Internal(_)
@@ -129,6 +153,12 @@ impl Call {
             let manifest = &self.installed.manifest;
             tracing::error!(plugin = %manifest.name, version = %manifest.version, "left alone for a minute: it fails again and again");
         }
+    }
+
+    /// Notes how it ended: for the client, and against the version where it broke.
+    fn failed(&self, why: &CallError) -> ApiError {
+        let error = told(why, &self.installed.manifest);
+        self.broke(why);
         let code = why.code();
         tracing::info!(plugin = %self.installed.manifest.name, code, "a plugin has no answer");
         self.scope
@@ -170,14 +200,14 @@ impl Answering {
         while let Some(call) = &mut self.call {
             if let Poll::Ready(Some(piece)) = call.pieces.poll_recv(cx) {
                 let (delta, streams) = (call.delta(), call.streams);
+                if delta == "content" && (!streams || call.compare.is_some()) {
+                    self.whole.push_str(&piece);
+                }
                 if streams {
                     let chunk = chunk(&call.model, &json!({ delta: piece }), None);
                     self.begin();
                     self.out.push_back(chunk);
                     return Poll::Ready(());
-                }
-                if delta == "content" {
-                    self.whole.push_str(&piece);
                 }
                 continue;
             }
@@ -186,19 +216,21 @@ impl Answering {
             if !call.pieces.is_empty() {
                 let late = std::iter::from_fn(|| call.pieces.try_recv().ok()).collect::<Vec<_>>();
                 let (delta, streams, model) = (call.delta(), call.streams, call.model.clone());
+                let is_kept = delta == "content" && (!streams || call.compare.is_some());
                 for piece in late {
+                    if is_kept {
+                        self.whole.push_str(&piece);
+                    }
                     if streams {
                         self.begin();
                         self.out
                             .push_back(chunk(&model, &json!({ delta: piece }), None));
-                    } else if delta == "content" {
-                        self.whole.push_str(&piece);
                     }
                 }
             }
             if let Some(call) = self.call.take() {
                 call.trace();
-                self.end(&call, ended);
+                self.end(call, ended);
             }
             return Poll::Ready(());
         }
@@ -212,7 +244,7 @@ impl Answering {
         }
     }
 
-    fn end(&mut self, call: &Call, ended: Result<Ended, CallError>) {
+    fn end(&mut self, mut call: Call, ended: Result<Ended, CallError>) {
         let ended = match ended {
             Ok(ended) => ended,
             Err(why) => {
@@ -227,6 +259,15 @@ impl Answering {
                 return;
             }
         };
+        if let Some(compare) = call.compare.take() {
+            let text = if self.whole.is_empty() {
+                &ended.text
+            } else {
+                &self.whole
+            };
+            // A shadow that has ended without an answer listens no more.
+            let _heard = compare.send(text.clone());
+        }
         let emitted = self.began || !self.whole.is_empty();
         let (input, output) = ended.tokens;
         let usage = json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": u64::from(input) + u64::from(output)});

@@ -1,6 +1,5 @@
 //! A plugin as the pool asks it: an expert of this process. Which version answers is decided per conversation.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use ledger_store::{PluginQuota, PluginScope};
 use openai_api::{ApiError, ChatRequest, ErrorKind, Role as ChatRole};
 use plugin_host::types::{Chat, Message, Role};
 use plugin_host::{Infer, Services};
-use plugin_package::Kind;
+use plugin_package::{Kind, digest};
 use tokio::sync::mpsc;
 use units::ExpertId;
 
@@ -75,34 +74,42 @@ impl PluginExpert {
         let chat: ChatRequest = serde_json::from_slice(&body)
             .map_err(|_| internal("the pool's request cannot be read"))?;
         let now = scope.app.clock.now();
-        let installed = {
+        let (installed, shadow) = {
             let live = self.plugins.live();
             let versions = live.get(&scope.principal.tenant, &self.id);
             let versions = versions.ok_or_else(|| internal("a plugin of another tenant"))?;
-            versions.of(conversation(&chat, &scope), now)
+            let installed = versions.of(|| conversation(&chat, &scope), now);
+            (installed, versions.shadow(now))
         };
         let installed = installed.ok_or_else(|| {
             let why =
                 "every version of this plugin has failed too often; it is left alone for a minute";
             ApiError::new(503, ErrorKind::ServerError, "plugin_open_circuit", why)
         })?;
+        let call = self.call(&chat, &scope, &installed)?;
+        // Only what a client asks has a shadow: what plugins ask each other would double at every depth.
+        let shadow = shadow.filter(|_| scope.chain.is_empty() && !scope.shadow);
+        let compare =
+            shadow.and_then(|shadow| self.plugins.shadows.begin(self, &chat, &scope, &shadow));
+        Ok(Call { compare, ..call })
+    }
+
+    /// Begins a call of one version.
+    pub(super) fn call(
+        &self,
+        chat: &ChatRequest,
+        scope: &Arc<Scope>,
+        installed: &Arc<Installed>,
+    ) -> Result<Call, ApiError> {
         let (sender, pieces) = mpsc::channel(WAITING);
-        let services = self.services(&scope, &installed, sender);
-        let tenant = &scope.principal.tenant;
+        let services = self.services(scope, installed, sender);
+        let (tenant, limits) = (&scope.principal.tenant, installed.limits);
+        let plugin = &installed.plugin;
         let run = match installed.manifest.kind {
-            Kind::Expert => Run::Expert(installed.plugin.answer(
-                tenant,
-                asked(&chat),
-                installed.limits,
-                services,
-            )),
+            Kind::Expert => Run::Expert(plugin.answer(tenant, asked(chat), limits, services)),
             Kind::Workflow => {
-                let input = input(&chat, &installed)?;
-                Run::Workflow(
-                    installed
-                        .plugin
-                        .run(tenant, input, installed.limits, services),
-                )
+                let input = input(chat, installed)?;
+                Run::Workflow(plugin.run(tenant, input, limits, services))
             }
         };
         Ok(Call {
@@ -110,8 +117,9 @@ impl PluginExpert {
             pieces,
             streams: chat.streams(),
             model: self.id.clone(),
-            installed,
-            scope,
+            installed: Arc::clone(installed),
+            scope: Arc::clone(scope),
+            compare: None,
         })
     }
 
@@ -123,13 +131,22 @@ impl PluginExpert {
         sender: mpsc::Sender<String>,
     ) -> Services {
         let asked = &installed.manifest.capabilities;
-        let granted = |name: &str| installed.grants.contains(name);
+        // A shadow reaches nothing outside.
+        let outward = ["http", "secrets", "tools"];
+        let granted = |name: &str| {
+            installed.grants.contains(name) && !(scope.shadow && outward.contains(&name))
+        };
+        // What a shadow keeps is its own.
+        let mut keeper = installed.manifest.name.to_string();
+        if scope.shadow {
+            keeper.push_str("+shadow");
+        }
         let kept = |quota: PluginQuota| {
             Arc::new(Kept {
                 store: Arc::clone(self.plugins.store()),
                 own: PluginScope {
                     tenant: scope.principal.tenant.clone(),
-                    plugin: installed.manifest.name.to_string(),
+                    plugin: keeper.clone(),
                 },
                 quota,
                 scope: Arc::clone(scope),
@@ -163,17 +180,18 @@ impl PluginExpert {
             .as_ref()
             .filter(|_| granted("http") || granted("secrets"))
             .and_then(|egress| {
-                let made = Outside::new(egress, tenant, asked, &installed.secrets);
+                let made = Outside::new(egress, tenant, asked, &installed.own.secrets);
                 made.map(Arc::new)
                     .inspect_err(|why| tracing::warn!(%why, "a plugin cannot reach servers"))
                     .ok()
             });
         let tools = installed
+            .own
             .tools
             .as_ref()
             .filter(|_| !asked.tools.is_empty() && granted("tools"))
             .and_then(|tools| {
-                let made = Granted::new(tools, &asked.tools, tenant, &installed.secrets);
+                let made = Granted::new(tools, &asked.tools, tenant, &installed.own.secrets);
                 let told =
                     |why: &egress::EgressError| tracing::warn!(%why, "a plugin cannot call tools");
                 made.inspect_err(told)
@@ -209,8 +227,6 @@ impl PluginExpert {
 
 /// A number for a conversation: its tenant and how it began. All its requests are served by the same version.
 fn conversation(chat: &ChatRequest, scope: &Scope) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    scope.principal.tenant.as_str().hash(&mut hasher);
     let first = chat
         .messages
         .iter()
@@ -218,8 +234,11 @@ fn conversation(chat: &ChatRequest, scope: &Scope) -> u64 {
     let text = first
         .and_then(|message| message.content.as_ref())
         .map(openai_api::Content::text);
-    text.as_deref().unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
+    let text = text.as_deref().unwrap_or_default();
+    // The same on every machine and in every version of this program.
+    let whole = format!("{}\0{text}", scope.principal.tenant);
+    let [a, b, c, d, e, f, g, h, ..] = digest(whole.as_bytes());
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// A workflow's input: the last thing the user said, JSON that fits its schema.

@@ -137,7 +137,6 @@ impl Asking {
             .map_err(|_| error("invalid", "the question cannot be sent"))?;
         let mut chain = scope.chain.clone();
         chain.push(self.own.clone());
-        let nested = Arc::clone(&scope.nested);
         let deeper = Arc::new(Scope {
             app: Arc::clone(app),
             principal: scope.principal.clone(),
@@ -146,9 +145,11 @@ impl Asking {
             source: scope.source,
             chain,
             run: scope.run.clone(),
-            nested: Arc::clone(&nested),
+            nested: Arc::clone(&scope.nested),
             trouble: Mutex::default(),
+            shadow: scope.shadow,
         });
+        let booked = Arc::clone(&deeper);
         let plan = CallPlan {
             request: scope.context.id,
             body,
@@ -158,7 +159,7 @@ impl Asking {
             task: route.task,
             scope: Some(CallScope::new(deeper)),
             limits: AttemptLimits::default(),
-            on_abandon: Some(Box::new(move |reports| nested.add(reports))),
+            on_abandon: Some(Box::new(move |reports| booked.book(reports))),
         };
         Ok(Asked { plan, permit })
     }
@@ -177,7 +178,7 @@ impl Asking {
                 one.map(|one| all.saturating_add(one))
             });
         permit.settle(tokens.map(Tokens::get), cost);
-        self.scope.nested.add(attempts);
+        self.scope.book(attempts);
     }
 }
 
@@ -285,9 +286,9 @@ impl Infer for Asking {
                     return Err(failed(&why));
                 }
             };
-            self.scope.nested.add(outcome.attempts);
+            self.scope.book(outcome.attempts);
             let feed = Reading {
-                nested: Arc::clone(&self.scope.nested),
+                scope: Arc::clone(&self.scope),
                 permit: Some(asked.permit),
                 stream: Some(stream),
                 whole: String::new(),
@@ -311,7 +312,7 @@ impl Infer for Asking {
 
 /// An expert's stream in a plugin's hands. Dropped, the pool books what was seen.
 struct Reading {
-    nested: Arc<super::Nested>,
+    scope: Arc<Scope>,
     permit: Option<Permit>,
     stream: Option<ExpertStream>,
     whole: String,
@@ -342,10 +343,10 @@ impl Reading {
                     let ok = report.status == units::AttemptStatus::Ok;
                     self.stream = None;
                     if let Some(permit) = self.permit.take() {
-                        let cost = self.nested.price(&report);
+                        let cost = self.scope.nested.price(&report);
                         permit.settle(report.receipt.tokens.total().map(Tokens::get), cost);
                     }
-                    self.nested.add(vec![*report]);
+                    self.scope.book(vec![*report]);
                     if !ok {
                         return Err(error("unavailable", "the expert's answer broke off"));
                     }

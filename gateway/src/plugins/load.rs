@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use plugin_host::{CodeCache, HostError, Limits, Plugin, PluginHost, PluginKind};
 use plugin_package::{
-    AskedLimits, DirRegistry, Kind, Locked, Package, PackageError, PluginName, Registry,
-    RegistryError, SchemaError, TrustError, TrustStore, digest,
+    AskedLimits, DirRegistry, Kind, Locked, Package, PackageError, PluginName, RegistryError,
+    SchemaError, TrustError, TrustStore, digest,
 };
 use semver::Version;
 use units::{TenantId, Timestamp};
@@ -168,12 +168,9 @@ impl Source<'_> {
                 self.plugins.policies.get(self.tenant),
                 kind,
             ),
-            secrets: super::web::secrets_of(&self.plugins.paths.secrets(self.tenant)),
-            tools: self.plugins.egress.as_ref().and_then(|egress| {
-                super::tooling::tools_of(&self.plugins.paths.tools(self.tenant), egress)
-            }),
+            own: self.plugins.belongings(self.tenant),
             plugin: Arc::new(plugin),
-            circuit: Circuit::default(),
+            circuit: Arc::new(Circuit::default()),
         }))
     }
 

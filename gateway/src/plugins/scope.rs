@@ -7,7 +7,7 @@ use expert_pool::AttemptReport;
 use ledger::{LedgerEvent, ScenarioSource};
 use openai_api::ApiError;
 use parking_lot::Mutex;
-use units::{DecisionId, ExpertId, Pico, RequestId, ScenarioId, TenantId};
+use units::{DecisionId, ExpertId, Pico, Purpose, RequestId, ScenarioId, TenantId};
 
 use crate::api::RequestContext;
 use crate::app::App;
@@ -35,6 +35,37 @@ pub struct Scope {
     pub nested: Arc<Nested>,
     /// Why the plugin failed, for the client.
     pub trouble: Mutex<Option<ApiError>>,
+    /// Nobody hears the answer: what is spent for it is booked as such.
+    pub shadow: bool,
+}
+
+impl Scope {
+    /// The same request, for a version that nobody hears.
+    pub(super) fn in_shadow(&self) -> Self {
+        Self {
+            app: Arc::clone(&self.app),
+            principal: self.principal.clone(),
+            context: self.context.clone(),
+            scenario: self.scenario.clone(),
+            source: self.source,
+            chain: self.chain.clone(),
+            run: self.run.clone(),
+            nested: Arc::clone(&self.nested),
+            trouble: Mutex::default(),
+            shadow: true,
+        }
+    }
+
+    /// Books attempts that were made for this request.
+    pub(super) fn book(&self, mut reports: Vec<AttemptReport>) {
+        if self.shadow {
+            for report in &mut reports {
+                report.purpose = Purpose::Shadow;
+                report.receipt.purpose = Purpose::Shadow;
+            }
+        }
+        self.nested.add(reports);
+    }
 }
 
 /// What the attempts of a request have in common.

@@ -1,6 +1,5 @@
 //! A tenant's tools, for plugins: read from the tenant's own file, called through the guarded way out.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,8 @@ use tenant_tools::{
     Allowed, Function, FunctionForm, McpForm, McpServer, Sessions, ToolError, ToolSet,
 };
 use units::TenantId;
-use zeroize::Zeroizing;
+
+use super::secrets::Secrets;
 
 /// A tenant's file of tools.
 #[derive(Debug, Deserialize)]
@@ -71,7 +71,7 @@ impl Granted {
         tools: &Arc<ToolSet>,
         patterns: &[String],
         tenant: &TenantId,
-        secrets: &BTreeMap<String, Zeroizing<String>>,
+        secrets: &Secrets,
     ) -> Result<Self, egress::EgressError> {
         let mut bound = Vec::new();
         for (name, origins) in tools.secrets() {

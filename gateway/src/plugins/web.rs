@@ -1,7 +1,5 @@
 //! Servers elsewhere and the secrets that go to them: what one call of a plugin may do outside.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,8 @@ use plugin_host::types::Error;
 use plugin_host::{Boxed, Http, HttpAnswer, HttpAsk, Secrets};
 use plugin_package::Capabilities;
 use units::TenantId;
-use zeroize::Zeroizing;
+
+use super::secrets::Secrets as Values;
 
 /// The way out, of all plugins.
 pub(super) fn way_out() -> Option<Arc<Egress>> {
@@ -41,35 +40,13 @@ fn told(why: &EgressError) -> Error {
     }
 }
 
-/// The secrets of a tenant by name; a file that is not there is none.
-pub(super) fn secrets_of(path: &Path) -> BTreeMap<String, Zeroizing<String>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return BTreeMap::new(),
-        Err(why) => {
-            tracing::error!(path = %path.display(), %why, "secrets cannot be read");
-            return BTreeMap::new();
-        }
-    };
-    match toml::from_str::<BTreeMap<String, String>>(&text) {
-        Ok(all) => all
-            .into_iter()
-            .map(|(name, value)| (name, Zeroizing::new(value)))
-            .collect(),
-        Err(_) => {
-            tracing::error!(path = %path.display(), "a file of secrets holds lines of the form name = \"value\"");
-            BTreeMap::new()
-        }
-    }
-}
-
 impl Outside {
     /// For one call: the origins and the secrets that the manifest names, where the tenant has such secrets.
     pub(super) fn new(
         egress: &Arc<Egress>,
         tenant: &TenantId,
         asked: &Capabilities,
-        secrets: &BTreeMap<String, Zeroizing<String>>,
+        secrets: &Values,
     ) -> Result<Self, EgressError> {
         let origins = |hosts: &[String]| {
             hosts

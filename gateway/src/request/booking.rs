@@ -3,17 +3,15 @@
 
 use std::sync::Arc;
 
-use expert_pool::{AttemptError, AttemptReport, ReplicaKind};
+use expert_pool::AttemptReport;
 use ledger::{
-    AttemptRecord, CLIENT_GONE, Candidate, DecisionSummary, Host, LedgerEvent, Ppm, RequestRecord,
+    AttemptRecord, CLIENT_GONE, Candidate, DecisionSummary, LedgerEvent, Ppm, RequestRecord,
 };
 use parking_lot::Mutex;
 use router::{Decision, Reason};
-use units::{
-    AttemptStatus, ExpertId, Nanos, Pico, ProviderId, Receipt, TenantId, TokenBuckets, Tokens,
-};
+use units::{AttemptStatus, ExpertId, Nanos, Pico, Purpose, TenantId, Tokens};
 
-use super::Route;
+use super::{Route, attempt_record};
 use crate::admission::Permit;
 use crate::api::RequestContext;
 use crate::app::App;
@@ -113,7 +111,10 @@ impl Booking {
             .iter()
             .map(|record| self.app.recorder.price(record))
             .collect();
-        let cost = sum(&prices);
+        // What was spent in the shadow is not the client's.
+        let heard = prices.iter().zip(&reports);
+        let heard = heard.filter(|(_, report)| report.purpose != Purpose::Shadow);
+        let cost = sum(heard.map(|(price, _)| price));
         // What plugins asked for was settled when it ended.
         let own_cost = sum(prices.get(..own).unwrap_or_default());
         let tokens = records
@@ -262,64 +263,9 @@ impl Booking {
     }
 }
 
-fn sum(prices: &[Option<Pico>]) -> Option<Pico> {
-    prices
-        .iter()
-        .try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
-}
-
-/// An attempt as the ledger keeps it.
-pub fn attempt_record(report: &AttemptReport, of: &NestedFacts) -> AttemptRecord {
-    let host = match report.kind {
-        ReplicaKind::Worker => Host::Pool(report.pool.clone()),
-        ReplicaKind::Remote => provider(report.expert.as_str(), report),
-        ReplicaKind::Local => provider(report.pool.as_str(), report),
-    };
-    AttemptRecord {
-        request: of.request,
-        tenant: of.tenant.clone(),
-        scenario: of.scenario.clone(),
-        expert: report.expert.clone(),
-        host,
-        replica: Some(Arc::clone(&report.replica)),
-        started: report.started,
-        finished: report.finished,
-        http_status: report.http_status,
-        decision: of.decision,
-        receipt: known_zero(report),
-    }
-}
-
-/// Who charges by a price list.
-fn provider(name: &str, report: &AttemptReport) -> Host {
-    ProviderId::new(name).map_or_else(|_| Host::Pool(report.pool.clone()), Host::Provider)
-}
-
-/// Where nothing was sent, nothing was used: that zero is known.
-fn known_zero(report: &AttemptReport) -> Receipt {
-    let unsent = matches!(
-        report.error,
-        Some(
-            AttemptError::Connect(_)
-                | AttemptError::ConnectTimeout
-                | AttemptError::Overloaded { .. }
-        )
-    );
-    if !unsent {
-        return report.receipt;
-    }
-    let none = Some(Tokens::ZERO);
-    Receipt {
-        tokens: TokenBuckets {
-            input_uncached: none,
-            cache_read: none,
-            cache_write: none,
-            output_text: none,
-            output_reasoning: none,
-        },
-        device_ns: Some(Nanos::ZERO),
-        ..report.receipt
-    }
+fn sum<'a>(prices: impl IntoIterator<Item = &'a Option<Pico>>) -> Option<Pico> {
+    let mut prices = prices.into_iter();
+    prices.try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok())
 }
 
 fn summary(decision: &Decision, answered_by: Option<&ExpertId>) -> DecisionSummary {

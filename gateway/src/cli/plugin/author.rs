@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use plugin_package::{DirRegistry, KeyPair, Package, PluginName, Registry};
+use plugin_package::{KeyPair, Package, PluginName};
 
-use super::{Export, Language, template};
+use super::{Export, Language, registry, template};
 use crate::cli::say;
 use crate::config::{Config, ConfigError};
 use crate::plugins::Paths;
@@ -52,27 +52,28 @@ pub(super) fn sign(dir: &Path, key: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn publish(
+pub(super) async fn publish(
     dir: &Path,
-    registry: Option<&Path>,
+    registry: Option<&str>,
     config: impl FnOnce() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let root = match registry {
-        Some(root) => root.to_owned(),
-        None => Paths::new(&config()?.plugins_dir()).registry(),
+    let address = match registry {
+        Some(address) => address.to_owned(),
+        None => {
+            let root = Paths::new(&config()?.plugins_dir()).registry();
+            root.to_string_lossy().into_owned()
+        }
     };
     let package = Package::read(dir)?;
     anyhow::ensure!(
         package.is_signed(),
         "the package is not signed: moegate plugin sign --key FILE"
     );
-    DirRegistry::new(&root).publish(&package)?;
+    registry::open(&address)?.publish(&package).await?;
     let (manifest, digest) = (package.manifest(), hex::encode(package.digest()?));
     say(format_args!(
-        "{} {} is in {} (sha256 {digest})",
-        manifest.name,
-        manifest.version,
-        root.display()
+        "{} {} is in {address} (sha256 {digest})",
+        manifest.name, manifest.version
     ));
     Ok(ExitCode::SUCCESS)
 }

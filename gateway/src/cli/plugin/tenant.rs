@@ -7,14 +7,13 @@ use anyhow::Context;
 use clap::Args;
 use ledger_store::PluginStore;
 use plugin_package::{
-    Canary, DirRegistry, LockFile, Locked, Package, PluginName, Previous, Registry, TrustStore,
-    digest,
+    Canary, DirRegistry, LockFile, Locked, Package, PluginName, Previous, TrustStore, digest,
 };
 use semver::Version;
 use serde_json::json;
 use units::{Clock, TenantId, Timestamp};
 
-use super::Whose;
+use super::{Whose, registry};
 use crate::app::open_plugin_store;
 use crate::cli::{Table, say};
 use crate::clock::SystemClock;
@@ -56,12 +55,13 @@ pub(super) struct InstallArgs {
     /// The tenant's settings, a JSON file.
     #[arg(long)]
     settings: Option<PathBuf>,
-    /// Take the package from this registry's folder first; absent: it is in the configuration's already.
+    /// Take the package from this registry first: a folder, `s3://bucket/prefix` or `oci://host/prefix`; absent: it is
+    /// in the configuration's already.
     #[arg(long)]
-    registry: Option<PathBuf>,
+    registry: Option<String>,
 }
 
-fn known(config: &Config, tenant: &TenantId) -> anyhow::Result<()> {
+pub(super) fn known(config: &Config, tenant: &TenantId) -> anyhow::Result<()> {
     let known = config.tenants.iter().any(|own| own.id == *tenant);
     anyhow::ensure!(known, "the configuration has no tenant {tenant}");
     Ok(())
@@ -111,12 +111,15 @@ fn trusted(
     Ok((package, hex::encode(digest(&archive))))
 }
 
-pub(super) fn install(config: &Config, args: &InstallArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn install(config: &Config, args: &InstallArgs) -> anyhow::Result<ExitCode> {
     known(config, &args.tenant)?;
     let paths = Paths::new(&config.plugins_dir());
     let own = DirRegistry::new(&paths.registry());
-    let source = args.registry.as_deref().map(DirRegistry::new);
-    let versions = source.as_ref().unwrap_or(&own).versions(&args.name)?;
+    let source = args.registry.as_deref().map(registry::open).transpose()?;
+    let versions = match &source {
+        Some(source) => source.versions(&args.name).await?,
+        None => own.versions(&args.name)?,
+    };
     let version = match &args.version {
         Some(version) => version.clone(),
         None => versions
@@ -125,7 +128,16 @@ pub(super) fn install(config: &Config, args: &InstallArgs) -> anyhow::Result<Exi
             .with_context(|| format!("nobody has published {}", args.name))?,
     };
     if let Some(source) = &source {
-        own.publish(&Package::open(&source.fetch(&args.name, &version)?)?)?;
+        let found = Package::open(&source.fetch(&args.name, &version).await?)?;
+        let (is, there) = (found.manifest(), (&args.name, &version));
+        anyhow::ensure!(
+            (&is.name, &is.version) == there,
+            "the registry gave {} {} for {} {version}",
+            is.name,
+            is.version,
+            args.name
+        );
+        own.publish(&found)?;
     }
     let (package, digest) = trusted(config, &args.tenant, &args.name, &version)?;
     let asked = package.manifest().capabilities.names();
@@ -184,10 +196,10 @@ pub(super) fn list(config: &Config) -> anyhow::Result<ExitCode> {
     ]);
     for (tenant, plugins) in &lock.tenants {
         for (name, locked) in plugins {
-            let canary = locked
-                .canary
-                .as_ref()
-                .map(|canary| format!("{} ({} %)", canary.version, canary.percent));
+            let canary = locked.canary.as_ref().map(|canary| match canary.percent {
+                0 => format!("{} (shadow)", canary.version),
+                percent => format!("{} ({percent} %)", canary.version),
+            });
             let previous = locked
                 .previous
                 .as_ref()
@@ -229,8 +241,46 @@ pub(super) fn canary(
     percent: u8,
 ) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(percent <= 100, "a share is at most 100 percent");
-    let (package, digest) = trusted(config, &whose.tenant, &whose.name, version)?;
+    let tried = (percent > 0).then_some((version, percent));
+    try_out(config, whose, tried)?;
+    say(format_args!(
+        "{percent} % of conversations of {} try {} {version}",
+        whose.tenant, whose.name
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn shadow(
+    config: &Config,
+    whose: &Whose,
+    version: Option<&Version>,
+) -> anyhow::Result<ExitCode> {
+    try_out(config, whose, version.map(|version| (version, 0)))?;
+    match version {
+        Some(version) => say(format_args!(
+            "{} {version} runs in the shadow for {}; nobody hears it",
+            whose.name, whose.tenant
+        )),
+        None => say(format_args!(
+            "{} of {} has no shadow",
+            whose.name, whose.tenant
+        )),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a version beside the live one for a share of conversations, 0 for the shadow, or takes it away.
+fn try_out(config: &Config, whose: &Whose, tried: Option<(&Version, u8)>) -> anyhow::Result<()> {
+    let found = tried.map(|(version, percent)| {
+        let (package, digest) = trusted(config, &whose.tenant, &whose.name, version)?;
+        anyhow::Ok((package, digest, version, percent))
+    });
+    let found = found.transpose()?;
     change(config, whose, |locked| {
+        let Some((package, digest, version, percent)) = found else {
+            locked.canary = None;
+            return Ok(());
+        };
         let asked = package.manifest().capabilities.names();
         let more: Vec<&str> = asked
             .into_iter()
@@ -241,18 +291,13 @@ pub(super) fn canary(
             "version {version} asks for more than is granted: install it with {}",
             flags(&more)
         );
-        locked.canary = (percent > 0).then(|| Canary {
+        locked.canary = Some(Canary {
             version: version.clone(),
             digest,
             percent,
         });
         Ok(())
-    })?;
-    say(format_args!(
-        "{percent} % of conversations of {} try {} {version}",
-        whose.tenant, whose.name
-    ));
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 pub(super) fn rollback(config: &Config, whose: &Whose) -> anyhow::Result<ExitCode> {
