@@ -27,7 +27,7 @@ impl BucketRegistry {
     /// # Errors
     /// The address names no object store that is supported, or is incomplete.
     pub fn open(address: &str) -> Result<Self, RegistryError> {
-        let wrong = |why: String| place(address, why);
+        let wrong = |why: String| place(address, &why);
         let url = Url::parse(address).map_err(|why| wrong(why.to_string()))?;
         if !matches!(url.scheme(), "s3" | "file") {
             return Err(wrong(
@@ -71,14 +71,14 @@ impl BucketRegistry {
                     .then_some(())
                     .ok_or_else(|| taken(package))
             }
-            Err(why) => Err(place(&self.address, why)),
+            Err(why) => Err(place(&self.address, &why)),
         }
     }
 
     async fn get(&self, name: &PluginName, version: &Version) -> Result<Vec<u8>, RegistryError> {
         let failed = |why: Error| match why {
             Error::NotFound { .. } => unknown(name, version),
-            why => place(&self.address, why),
+            why => place(&self.address, &why),
         };
         let found = self
             .store
@@ -98,7 +98,7 @@ impl BucketRegistry {
             .list(Some(&dir))
             .try_collect()
             .await
-            .map_err(|why| place(&self.address, why))?;
+            .map_err(|why| place(&self.address, &why))?;
         let version = |object: object_store::ObjectMeta| {
             let mut parts = object.location.prefix_match(&dir)?;
             let version: Version = parts.next()?.as_ref().parse().ok()?;

@@ -66,7 +66,7 @@ pub fn open(address: &str, login: Login) -> Result<Box<dyn Registry>, RegistryEr
     }
 }
 
-fn place(place: &str, why: impl ToString) -> RegistryError {
+fn place(place: &str, why: &impl ToString) -> RegistryError {
     RegistryError::Place {
         place: place.to_owned(),
         why: why.to_string(),
@@ -91,7 +91,7 @@ fn taken(package: &Package) -> RegistryError {
 fn too_large(at: &str, bytes: u64) -> RegistryError {
     place(
         at,
-        format!("the package has {bytes} bytes; {MOST} are the most"),
+        &format!("the package has {bytes} bytes; {MOST} are the most"),
     )
 }
 

@@ -120,7 +120,7 @@ impl OciRegistry {
         let sample = format!("{address}/namespace/name:0.0.0");
         let named = sample.parse::<Reference>();
         if host.is_empty() || !named.is_ok_and(|named| named.registry() == host) {
-            return Err(place(&whole, form));
+            return Err(place(&whole, &form));
         }
         let plain = if is_loopback(host) {
             vec![host.to_owned()]
@@ -136,7 +136,7 @@ impl OciRegistry {
             user_agent: concat!("moegate/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
-        let client = Client::try_from(config).map_err(|why| place(&whole, why))?;
+        let client = Client::try_from(config).map_err(|why| place(&whole, &why))?;
         Ok(Self {
             client,
             auth: login.into(),
@@ -153,7 +153,7 @@ impl OciRegistry {
         Reference::with_tag(self.host.clone(), repository, tag)
     }
 
-    fn failed(&self, why: impl ToString) -> RegistryError {
+    fn failed(&self, why: &impl ToString) -> RegistryError {
         place(&format!("oci://{}", self.host), why)
     }
 
@@ -165,12 +165,12 @@ impl OciRegistry {
         let manifest = match self.client.pull_image_manifest(image, &self.auth).await {
             Ok((manifest, _)) => manifest,
             Err(why) if is_absent(&why) => return Ok(None),
-            Err(why) => return Err(self.failed(why)),
+            Err(why) => return Err(self.failed(&why)),
         };
         let mut layers = manifest.layers.into_iter();
         match (layers.next(), layers.next()) {
             (Some(layer), None) if layer.media_type == LAYER => Ok(Some(layer)),
-            _ => Err(self.failed(format!("{image} is no plugin"))),
+            _ => Err(self.failed(&format!("{image} is no plugin"))),
         }
     }
 
@@ -183,7 +183,7 @@ impl OciRegistry {
         self.client
             .auth(&image, &self.auth, RegistryOperation::Push)
             .await
-            .map_err(|why| self.failed(why))?;
+            .map_err(|why| self.failed(&why))?;
         if let Some(there) = self.layer(&image).await? {
             return (there.digest == sha256)
                 .then_some(())
@@ -210,7 +210,7 @@ impl OciRegistry {
             .client
             .push(&image, &layers, config, &self.auth, Some(manifest))
             .await;
-        pushed.map(|_| ()).map_err(|why| self.failed(why))
+        pushed.map(|_| ()).map_err(|why| self.failed(&why))
     }
 
     async fn pull(&self, name: &PluginName, version: &Version) -> Result<Vec<u8>, RegistryError> {
@@ -225,16 +225,16 @@ impl OciRegistry {
             .client
             .pull_blob_stream(&image, &layer)
             .await
-            .map_err(|why| self.failed(why))?;
+            .map_err(|why| self.failed(&why))?;
         let mut bytes = Vec::new();
-        while let Some(piece) = stream.try_next().await.map_err(|why| self.failed(why))? {
+        while let Some(piece) = stream.try_next().await.map_err(|why| self.failed(&why))? {
             bytes.extend_from_slice(&piece);
             if bytes.len() as u64 > size {
-                return Err(self.failed(format!("{image} is longer than it says")));
+                return Err(self.failed(&format!("{image} is longer than it says")));
             }
         }
         if layer.digest != format!("sha256:{}", hex::encode(digest(&bytes))) {
-            return Err(self.failed(format!("{image} has another digest than it says")));
+            return Err(self.failed(&format!("{image} has another digest than it says")));
         }
         Ok(bytes)
     }
@@ -250,7 +250,7 @@ impl OciRegistry {
             let page = match asked.await {
                 Ok(page) => page.tags,
                 Err(why) if is_absent(&why) => Vec::new(),
-                Err(why) => return Err(self.failed(why)),
+                Err(why) => return Err(self.failed(&why)),
             };
             // Some registries give all at once, whatever is asked.
             if page.is_empty() || page.last() == last.as_ref() {
