@@ -296,8 +296,8 @@ impl Plugins {
         })
     }
 
-    /// Looks at the lock file, and at what tenants keep beside it, and loads what it names, where that has changed. Reads files and may compile: not for a
-    /// request's path.
+    /// Looks at the lock file, and at what tenants keep beside it, and loads what has changed. Reads files and may
+    /// compile: not for a request's path.
     pub async fn refresh(&self, now: Timestamp) -> Vec<PluginChange> {
         let mut loading = self.loading.lock().await;
         let wanted = match LockFile::load(&self.paths.lock()) {

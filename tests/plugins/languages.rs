@@ -196,7 +196,7 @@ def count(text, greeting):
         "environment": sorted(os.environ),
         "root": tried(lambda: os.listdir("/")),
         "read": tried(lambda: open("/etc/passwd").read()),
-        "write": tried(lambda: open("/tmp/moegate", "w").write("x")),
+        "write": tried(lambda: open("/written", "w").write("x")),
         "connect": tried(lambda: socket.create_connection(("127.0.0.1", 22), 1)),
         "resolve": tried(lambda: socket.getaddrinfo("localhost", 80)),
     }

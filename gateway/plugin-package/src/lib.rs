@@ -19,7 +19,7 @@ mod trust;
 
 pub use archive::{ArchiveError, pack, unpack};
 pub use facts::{Facts, FactsError};
-pub use lock::{Canary, LockError, LockFile, Locked, Previous};
+pub use lock::{Canary, LockError, LockFile, Locked, Previous, replace};
 pub use manifest::{
     AskedLimits, Capabilities, ExpertFacts, HttpAsked, InferAsked, Kind, KvAsked, Manifest,
     ManifestError, RetrieveAsked, SecretAsked,

@@ -115,8 +115,11 @@ impl LockFile {
     }
 }
 
-/// Puts a file in the place of another, whole or not at all.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Puts a file in the place of another, whole or not at all, for its owner only.
+///
+/// # Errors
+/// The folder cannot be made, or the file not written.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())

@@ -179,7 +179,7 @@ impl OciRegistry {
         let image = self.reference(&own.name, tag(&own.version));
         let bytes = package.pack()?;
         let sha256 = format!("sha256:{}", hex::encode(digest(&bytes)));
-        // What may not be read may perhaps be written: the token below is asked for both.
+        // One token that lets us write as well: one that was given for reading would be used again for the push.
         self.client
             .auth(&image, &self.auth, RegistryOperation::Push)
             .await

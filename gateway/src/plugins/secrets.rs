@@ -1,7 +1,6 @@
 //! Secrets of a tenant: a file that only its owner can read, written by `moegate plugin secret`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -59,17 +58,7 @@ pub(crate) fn write(path: &Path, secrets: &Secrets) -> Result<(), SecretsError> 
         .collect();
     let text = toml::to_string(&plain).map_err(|why| wrong(why.to_string()))?;
     let text = Zeroizing::new(text);
-    let put = || -> std::io::Result<()> {
-        let dir = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(dir)?;
-        // Made for its owner only.
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    put().map_err(|why| wrong(why.to_string()))
+    plugin_package::replace(path, text.as_bytes()).map_err(|why| wrong(why.to_string()))
 }
 
 /// Those that can be used; what is wrong with them is told.
