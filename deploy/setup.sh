@@ -4,13 +4,13 @@
 #
 # usage: deploy/setup.sh [test] [train] [bench] [check] [wasm] [guests]
 #   (nothing)  libtorch for the worker and the trainer
-#   test       also cargo-nextest, promtool, docker-registry, PostgreSQL, the FOCUS validator, what `guests` fetches, and an
+#   test       also cargo-nextest, promtool, docker-registry, PostgreSQL, Chromium, the FOCUS validator, what `guests` fetches, and an
 #              environment with pytest, the OpenAI SDK and the MCP SDK
 #   train      also all-MiniLM-L6-v2, the pretrained start of the experts
 #   bench      also nginx, the yardstick of the gateway's bench
 #   check      also cargo-deny
 #   wasm       also what builds plugins written in Rust: rustup's target, else Debian's compiler, unpacked
-#   guests     also what builds plugins written in Python (100 MB) and, where there is npm, in JavaScript (390 MB)
+#   guests     also what builds plugins written in Python (100 MB), C (440 MB) and, where there is npm, JavaScript (390 MB)
 #
 # Needs Rust (rustup or cargo), gcc with g++, Python 3.9 or newer with venv, and git.
 # Everything lands in one cache per user: $MOEGATE_CACHE, else $XDG_CACHE_HOME/moegate, else ~/.cache/moegate.
@@ -180,6 +180,14 @@ container_registry() {
     debian_program docker-registry docker-registry || say "docker-registry cannot be fetched: the tests of OCI registries will be skipped"
 }
 
+# The dashboard is looked at in it. Without it those tests are skipped.
+a_browser() {
+    have chromium && have chromedriver && return 0
+    have apt-get && [ "$(id -u)" = 0 ] || { say "Chromium is missing (Debian's packages chromium and chromium-driver): its tests will be skipped"; return 0; }
+    system_package chromium "Chromium is missing"
+    system_package chromium-driver "Chromium's driver is missing"
+}
+
 # Takes one program out of a Debian package into our own cache.
 debian_program() {
     local package=$1 program=$2 rc=1
@@ -252,19 +260,25 @@ END
     "$folder/bin/rustc" -V >/dev/null || die "the unpacked compiler does not run: see $folder"
 }
 
+guests_by_pip() {
+    local at=$folder/$1 language=$2 tools=$3
+    [ "$(cat "$at/installed.txt" 2>/dev/null)" != "$tools" ] || return 0
+    say "installing ${tools%%=*} into $at"
+    rm -rf "$at"
+    if python3 -m venv "$at" && "$at/bin/python" -m pip install --quiet --disable-pip-version-check "$tools"; then
+        printf '%s\n' "$tools" >"$at/installed.txt"
+    else
+        say "it cannot be installed: plugins in $language will not be built"
+        rm -rf "$at"
+    fi
+}
+
 # Builds guests in other languages. Where one cannot be had, its plugins are not built and their tests are skipped.
 other_guests() {
     local folder=$cache/guests python_tools="componentize-py==0.25.1" js_tools="@bytecodealliance/componentize-js@0.23.0"
-    if [ "$(cat "$folder/python/installed.txt" 2>/dev/null)" != "$python_tools" ]; then
-        say "installing componentize-py into $folder/python"
-        rm -rf "$folder/python"
-        if python3 -m venv "$folder/python" && "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "$python_tools"; then
-            printf '%s\n' "$python_tools" >"$folder/python/installed.txt"
-        else
-            say "it cannot be installed: plugins in Python will not be built"
-            rm -rf "$folder/python"
-        fi
-    fi
+    guests_by_pip python Python "$python_tools"
+    # A C compiler with WASI's libc in one wheel.
+    guests_by_pip c C ziglang==0.17.1
     [ "$(cat "$folder/js/installed.txt" 2>/dev/null)" != "$js_tools" ] || return 0
     have npm || { say "npm is missing: plugins in JavaScript will not be built"; return 0; }
     say "installing componentize-js into $folder/js"
@@ -297,7 +311,7 @@ one_at_a_time
 libtorch
 for part in "$@"; do
     case $part in
-        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; container_registry; focus_validator; postgres_server; other_guests ;;
+        test) cargo_tool cargo-nextest "$nextest_version"; sdk; alert_checker; container_registry; focus_validator; postgres_server; a_browser; other_guests ;;
         train) minilm ;;
         bench) yardstick ;;
         check) cargo_tool cargo-deny "$deny_version" ;;

@@ -48,6 +48,8 @@ pub struct PluginFigures {
     pub load: Times,
     /// One call after another: turn, instance, JSON, two host calls, drop.
     pub call: Times,
+    /// The same by wasmtime alone in the same run, each after one of `call`: instance, JSON, two host calls, drop.
+    pub bare: Times,
     /// CPU time of the guest as booked, µs, median.
     pub booked_us: f64,
     /// Calls a second with eight in flight on two threads.
@@ -172,7 +174,7 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         wall: Duration::from_secs(30),
         ..Limits::PARTNER
     };
-    let (mut calls, mut booked) = (Vec::new(), Vec::new());
+    let (mut calls, mut bare, mut booked) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.calls {
         let asked = order();
         let began = Instant::now();
@@ -181,6 +183,11 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         running.await.map_err(|why| anyhow!("{why}"))?;
         calls.push(began.elapsed());
         booked.push(Duration::from_nanos(meters.cpu_ns()));
+        let asked = order();
+        let began = Instant::now();
+        let answered = plugin.answer_unbounded(&asked, services()).await;
+        answered.map_err(|why| anyhow!("{why}"))?;
+        bare.push(began.elapsed());
     }
     let per_second = throughput(&plugin, &tenant, limits, plan.calls).await?;
     let kib_per_instance = memory(&plugin, &tenant, limits, plan.held).await?;
@@ -189,6 +196,7 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         compile_ms,
         load: times(loads),
         call: times(calls),
+        bare: times(bare),
         booked_us: times(booked).p50_us,
         per_second,
         kib_per_instance,

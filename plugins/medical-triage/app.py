@@ -36,7 +36,7 @@ class WorkflowApi(exports.WorkflowApi):
         for flag in triage.flags(complaint):
             output.emit(f"red flag: {flag['flag']} ({flag['level']})\n")
         passages = once("guideline", lambda: self.guideline(complaint, config))
-        said = once("expert", lambda: self.expert(triage.prompt(complaint, passages), passages, config))
+        said = once("expert", lambda: self.expert(complaint, passages, config))
         return json.dumps(triage.decide(complaint, age, said))
 
     def guideline(self, complaint, config):
@@ -49,11 +49,15 @@ class WorkflowApi(exports.WorkflowApi):
             return []
         return [{"document": hit.document, "chunk": hit.chunk, "text": hit.text} for hit in hits]
 
-    def expert(self, prompt, passages, config):
+    def expert(self, complaint, passages, config):
+        names_conditions = config.get("asks", "level") == "condition"
+        prompt = complaint if names_conditions else triage.prompt(complaint, passages)
         message = Message(Role.USER, prompt, None, [], None, "")
         try:
             reply = infer.call(config.get("expert", "medical"), Chat([message], [], 512, None, ""))
         except Err as error:
             trace.log(trace.Level.WARN, f"expert: {error.value.code}")
             return None
+        if names_conditions:
+            return triage.condition(reply.message.content, passages, config.get("conditions", triage.CONDITIONS))
         return triage.read(reply.message.content, passages)

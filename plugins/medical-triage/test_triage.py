@@ -50,6 +50,19 @@ class Triage(unittest.TestCase):
         answer = 'Here: {"level": "soon", "reason": "r", "cites": ["g#1", "g#9"]}'
         self.assertEqual(triage.read(answer, passages)["citations"], passages)
 
+    def test_a_condition_has_its_queue_and_an_unknown_one_is_urgent(self):
+        passages = [{"document": "g", "chunk": "g#1", "text": "x"}, {"document": "g", "chunk": "g#2", "text": "y"}]
+        for answer, level in [
+            ('{"label": "neoplasms", "probability": 0.8}', "soon"),
+            ("nervous system diseases", "urgent"),
+            ('{"label": "hair"}', "urgent"),
+            ('{"label": 3}', "urgent"),
+            ("[]", "urgent"),
+        ]:
+            said = triage.condition(answer, passages, triage.CONDITIONS)
+            self.assertEqual((said["level"], said["citations"]), (level, passages[:1]), answer)
+        self.assertEqual(triage.condition("neoplasms", [], {"neoplasms": "fine"})["level"], "urgent")
+
     def test_age_raises(self):
         self.assertEqual(triage.decide("hit her head", 84, said("routine"))["level"], "urgent")
         self.assertEqual(triage.decide("a cold", 84, said("routine"))["level"], "routine")

@@ -25,6 +25,14 @@ RULES = [
     ("pregnancy", "urgent", r"pregnan.{0,60}(bleed|pain)|schwanger.{0,60}(blut|schmerz)"),
     ("severe pain", "urgent", r"worst (pain|headache)|unbearable|(9|10) ?(/|out of) ?10|unertr[aä]glich"),
 ]
+# Where the expert is a classifier: the queue of each condition it names. What is not listed counts as urgent.
+CONDITIONS = {
+    "cardiovascular diseases": "urgent",
+    "nervous system diseases": "urgent",
+    "neoplasms": "soon",
+    "digestive system diseases": "soon",
+    "general pathological conditions": "soon",
+}
 FEVER = re.compile(r"\b(3[5-9]|4[0-3])[.,](\d)\b|\b(4[0-3])\s*(°|degrees|grad)", re.IGNORECASE)
 
 
@@ -81,6 +89,17 @@ def read(answer: str, passages: list[dict]) -> dict:
     cites = cites if isinstance(cites, list) else []
     shown = [passage for passage in passages if passage["chunk"] in cites]
     return {"level": said["level"], "reason": str(said.get("reason", ""))[:500], "citations": shown}
+
+
+def condition(answer: str, passages: list[dict], levels: dict) -> dict:
+    """The word of an expert that names a condition, and cites nothing: what was found of the guideline stands for it."""
+    try:
+        label = json.loads(answer)["label"]
+    except (ValueError, TypeError, KeyError):
+        label = answer.strip()
+    level = levels.get(label) if isinstance(label, str) else None
+    level = level if level in LEVELS else "urgent"
+    return {"level": level, "reason": str(label)[:500], "citations": passages[:1]}
 
 
 def decide(complaint: str, age, said) -> dict:

@@ -11,6 +11,7 @@ fn has(language: &str) -> bool {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/moegate"));
     let tool = match language {
         "python" => "guests/python/bin/componentize-py",
+        "c" => "guests/c/bin/python",
         _ => "guests/js/node_modules/@bytecodealliance/componentize-js/src/componentize.js",
     };
     let there = cache
@@ -153,7 +154,12 @@ fn written(system: &System, language: &str, kind: &str, to: &Path) -> PathBuf {
 fn what_new_writes_builds_and_holds() {
     let system = quiet();
     let there = tempfile::tempdir().unwrap();
-    for (language, kind) in [("python", "workflow"), ("js", "expert")] {
+    for (language, kind) in [
+        ("python", "workflow"),
+        ("js", "expert"),
+        ("c", "expert"),
+        ("c", "workflow"),
+    ] {
         if has(language) {
             built(&system, &written(&system, language, kind, there.path()));
         }

@@ -116,6 +116,36 @@ impl Plugin {
         )
     }
 
+    /// The same by wasmtime alone, on the caller's own thread: no turn, no task, no limiter, no meter and no clock.
+    /// The floor that a bench holds [`Plugin::answer`] against; nothing bounds what the guest does.
+    ///
+    /// # Errors
+    /// The plugin is a workflow, refuses, or breaks off.
+    pub async fn answer_unbounded(
+        &self,
+        ask: &Chat,
+        services: Services,
+    ) -> Result<Reply, CallError> {
+        let World::Expert(pre) = &self.world else {
+            return Err(refused(&wrong_kind()));
+        };
+        let (meters, notes) = (Arc::<Meters>::default(), Arc::default());
+        let state = State::new(Limits::PARTNER, services, Arc::clone(&meters), notes);
+        let mut store = Store::new(&self.host.engine, state);
+        store.set_epoch_deadline(u64::MAX >> 1);
+        let called = async {
+            let guest = pre.instantiate_async(&mut store).await?;
+            guest
+                .moegate_plugin_expert_api()
+                .call_answer(&mut store, ask)
+                .await
+        };
+        match called.await {
+            Ok(answer) => answer.map_err(|why| refused(&why)),
+            Err(why) => Err(failed(&why, &meters)),
+        }
+    }
+
     /// Runs a workflow over its JSON input.
     pub fn run(
         self: &Arc<Self>,

@@ -14,6 +14,7 @@ mod trial;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub(crate) use build::{WIT, cache, component as build_component, has_tools};
 use clap::{Args, Subcommand, ValueEnum};
 use plugin_package::PluginName;
 use semver::Version;

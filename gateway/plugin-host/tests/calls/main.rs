@@ -299,29 +299,36 @@ async fn a_timer_of_the_server_is_not_late_while_guests_spin() {
         ..limits()
     };
     let asked = json!({"do": "loop"}).to_string();
-    let spinning: Vec<_> = (0..4)
-        .map(|_| {
-            guest
-                .plugin
-                .answer(&tenant("a"), ask(&asked), spin, Services::default())
-        })
-        .collect();
-    let mut late = Vec::new();
-    for _ in 0..200 {
-        let due = Instant::now() + Duration::from_millis(1);
-        tokio::time::sleep_until(due.into()).await;
-        late.push(due.elapsed());
+    // Other tests take the same cores, so one late tick says nothing of the guests. Guests that held up the server's
+    // threads would do so in every round.
+    let mut rounds = Vec::new();
+    while rounds.len() < 10 && rounds.iter().all(|most| *most > Duration::from_millis(5)) {
+        let spinning: Vec<_> = (0..4)
+            .map(|_| {
+                guest
+                    .plugin
+                    .answer(&tenant("a"), ask(&asked), spin, Services::default())
+            })
+            .collect();
+        let mut late = Vec::new();
+        for _ in 0..200 {
+            let due = Instant::now() + Duration::from_millis(1);
+            tokio::time::sleep_until(due.into()).await;
+            late.push(due.elapsed());
+        }
+        late.sort();
+        eprintln!(
+            "late: median {:?}, p95 {:?}, most {:?}",
+            late[100], late[190], late[199]
+        );
+        assert!(late[100] < Duration::from_millis(5), "{:?}", late[100]);
+        rounds.push(late[199]);
+        for one in spinning {
+            assert_eq!(one.await.unwrap_err(), CallError::Limit(Limit::Cpu));
+        }
     }
-    late.sort();
-    eprintln!(
-        "late: median {:?}, p95 {:?}, most {:?}",
-        late[100], late[190], late[199]
-    );
-    for one in spinning {
-        assert_eq!(one.await.unwrap_err(), CallError::Limit(Limit::Cpu));
-    }
-    // The median: on a machine that runs other tests too, a single tick says nothing.
-    assert!(late[100] < Duration::from_millis(5), "{:?}", late[100]);
+    let least = rounds.iter().min().unwrap();
+    assert!(*least <= Duration::from_millis(5), "{rounds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Makes component.wasm of a plugin's folder, in whatever language it is written, and shows what came out.
 
+mod c;
 mod other;
 mod rust;
 
@@ -12,22 +13,39 @@ use plugin_package::{Facts, Kind, Manifest};
 use crate::cli::say;
 
 /// The interfaces, for languages that make their types when they are built.
-const WIT: &str = include_str!("../../../../experts-sdk/wit/plugin.wit");
+pub(crate) const WIT: &str = include_str!("../../../../experts-sdk/wit/plugin.wit");
 
 pub(super) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
+    let facts = component(dir)?;
+    say(format_args!("component.wasm: {} bytes", facts.bytes));
+    for import in &facts.imports {
+        say(format_args!("imports {import}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+type Build = fn(&Path) -> anyhow::Result<()>;
+
+/// Languages other than Rust: the file that tells one, how it is built, and what setup fetches for it.
+const OTHERS: [(&str, Build, &str); 3] = [
+    ("app.py", other::python, other::COMPONENTIZE_PY),
+    ("app.js", other::javascript, other::COMPONENTIZE_JS),
+    ("app.c", c::component, c::PYTHON),
+];
+
+/// Builds component.wasm in a plugin's folder, which must be what its manifest says.
+///
+/// # Errors
+/// The folder holds no plugin, its tools are missing or fail, or the component asks for more than its manifest.
+pub(crate) fn component(dir: &Path) -> anyhow::Result<Facts> {
     let manifest = std::fs::read_to_string(dir.join("plugin.toml")).context("plugin.toml")?;
     let manifest = Manifest::parse(&manifest)?;
     let is_there = |file: &str| dir.join(file).is_file();
     let bytes = if is_there("Cargo.toml") {
         rust::component(dir, &manifest)?
     } else {
-        let build = [
-            ("app.py", other::python as fn(&Path) -> anyhow::Result<()>),
-            ("app.js", other::javascript),
-            ("app.c", other::c),
-        ];
-        let found = build.into_iter().find(|(file, _)| is_there(file));
-        let (_, build) = found.with_context(|| {
+        let found = OTHERS.into_iter().find(|(file, _, _)| is_there(file));
+        let (_, build, _) = found.with_context(|| {
             format!(
                 "{} holds none of Cargo.toml, app.py, app.js and app.c",
                 dir.display()
@@ -41,11 +59,20 @@ pub(super) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
     let facts = Facts::of(&bytes)?;
     facts.check(&manifest)?;
     std::fs::write(dir.join("component.wasm"), &bytes)?;
-    say(format_args!("component.wasm: {} bytes", facts.bytes));
-    for import in &facts.imports {
-        say(format_args!("imports {import}"));
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(facts)
+}
+
+/// Has setup fetched what builds this folder's plugin?
+pub(crate) fn has_tools(dir: &Path) -> bool {
+    OTHERS
+        .iter()
+        .any(|(file, _, tool)| dir.join(file).is_file() && fetched(tool).is_some())
+}
+
+/// A file that setup has fetched.
+fn fetched(path: &str) -> Option<PathBuf> {
+    let file = cache()?.join("guests").join(path);
+    file.is_file().then_some(file)
 }
 
 /// Writes the world of a plugin: the interfaces that its manifest asks for, and nothing else.
@@ -78,7 +105,7 @@ fn world(manifest: &Manifest) -> String {
 }
 
 /// Where `deploy/setup.sh` puts what it fetches.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     let of = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

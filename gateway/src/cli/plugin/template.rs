@@ -61,7 +61,6 @@ const PYTHON: Files = &[
     ),
     ("test_words.py", template!("python/any/test_words.py.in")),
     ("words.py", template!("python/any/words.py.in")),
-    (".gitignore", "__pycache__\ncomponent.wasm\n*.key\n"),
 ];
 const PYTHON_EXPERT: Files = &[
     ("app.py", template!("python/expert/app.py.in")),
@@ -85,7 +84,6 @@ const JS: Files = &[
     ("package.json", template!("js/any/package.json.in")),
     ("words.js", template!("js/any/words.js.in")),
     ("words.test.js", template!("js/any/words.test.js.in")),
-    (".gitignore", "node_modules\ncomponent.wasm\n*.key\n"),
 ];
 const JS_EXPERT: Files = &[
     ("app.js", template!("js/expert/app.js.in")),
@@ -110,10 +108,6 @@ const C: Files = &[
     ("test_words.c", template!("c/any/test_words.c.in")),
     ("words.c", template!("c/any/words.c.in")),
     ("words.h", template!("c/any/words.h.in")),
-    (
-        ".gitignore",
-        "bindings\ncore.wasm\ncomponent.wasm\ntest_words\n*.key\n",
-    ),
 ];
 const C_EXPERT: Files = &[
     ("app.c", template!("c/expert/app.c.in")),

@@ -1,4 +1,4 @@
-//! Builds plugins in Python, JavaScript and C with the tools of those languages: the machine's own, else those that
+//! Builds plugins in Python and JavaScript with the tools of those languages: the machine's own, else those that
 //! `deploy/setup.sh guests` fetches.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,11 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::cache;
+use super::fetched;
+
+pub(super) const COMPONENTIZE_PY: &str = "python/bin/componentize-py";
+pub(super) const COMPONENTIZE_JS: &str =
+    "js/node_modules/@bytecodealliance/componentize-js/src/componentize.js";
 
 /// Run by node: componentize-js is a library, and jco's command line cannot read a world with dependencies.
 const COMPONENTIZE: &str = r#"
@@ -20,7 +24,7 @@ await writeFile("component.wasm", component);
 "#;
 
 pub(super) fn python(dir: &Path) -> anyhow::Result<()> {
-    let own = fetched("python/bin/componentize-py");
+    let own = fetched(COMPONENTIZE_PY);
     let program = own.unwrap_or_else(|| PathBuf::from("componentize-py"));
     let arguments = [
         "-d",
@@ -39,11 +43,11 @@ pub(super) fn python(dir: &Path) -> anyhow::Result<()> {
 }
 
 pub(super) fn javascript(dir: &Path) -> anyhow::Result<()> {
-    const LIBRARY: &str = "node_modules/@bytecodealliance/componentize-js/src/componentize.js";
-    let own = std::path::absolute(dir.join(LIBRARY))?;
+    let library = COMPONENTIZE_JS.trim_start_matches("js/");
+    let own = std::path::absolute(dir.join(library))?;
     let library = Some(own)
         .filter(|path| path.is_file())
-        .or_else(|| fetched(&format!("js/{LIBRARY}")))
+        .or_else(|| fetched(COMPONENTIZE_JS))
         .context("componentize-js is missing: `npm install` in the plugin's folder, or `deploy/setup.sh guests`")?;
     done(
         Command::new("node")
@@ -54,20 +58,7 @@ pub(super) fn javascript(dir: &Path) -> anyhow::Result<()> {
     )
 }
 
-pub(super) fn c(dir: &Path) -> anyhow::Result<()> {
-    done(
-        Command::new("make").current_dir(dir).arg("component.wasm"),
-        "make: install it with your system's packages",
-    )
-}
-
-/// A file that setup has fetched.
-fn fetched(path: &str) -> Option<PathBuf> {
-    let file = cache()?.join("guests").join(path);
-    file.is_file().then_some(file)
-}
-
-fn done(command: &mut Command, remedy: &str) -> anyhow::Result<()> {
+pub(super) fn done(command: &mut Command, remedy: &str) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .status()
