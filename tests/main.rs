@@ -12,6 +12,7 @@
 mod abuse;
 mod architecture;
 mod bad_input;
+mod dashboard;
 mod demo;
 mod exports;
 mod judges;

@@ -37,7 +37,7 @@ fn the_example_configuration_is_valid() {
         "{said}{}",
         String::from_utf8_lossy(&out.stderr)
     );
-    assert!(said.contains("4 experts, 3 tenants"), "{said}");
+    assert!(said.contains("4 experts, 4 tenants"), "{said}");
 }
 
 #[test]

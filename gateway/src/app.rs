@@ -18,6 +18,7 @@ use units::{Clock, ExpertId, IdSource, PoolId, RequestId, TenantId, Timestamp};
 use crate::admission::{Admission, Refusal};
 use crate::api::{RequestContext, failure, respond};
 use crate::auth::{Authenticator, Principal};
+use crate::business::Judge;
 use crate::capture::Capture;
 use crate::catalog::{Catalog, ExpertEntry};
 use crate::config::Config;
@@ -71,6 +72,8 @@ pub struct App {
     pub plugin_pool: PoolId,
     /// People at the dashboard.
     pub sessions: Sessions,
+    /// Judges the cases of scenarios.
+    pub judge: Judge,
     /// Held while keys are read and taken over, so that an older reading never replaces a newer one.
     pub(crate) refreshing_keys: tokio::sync::Mutex<()>,
 }

@@ -8,6 +8,7 @@ mod gate;
 mod key;
 mod ledger;
 mod plugin;
+mod quality;
 mod scenario;
 mod serve;
 mod signals;
@@ -16,6 +17,7 @@ mod table;
 pub use gate::{shadow_report, verdict_report};
 pub use key::make as make_key;
 pub use ledger::shown as ledger_report;
+pub(crate) use plugin::{WIT, build_component, cache, has_tools};
 pub use scenario::{known_share, last_days, quality, shown as scenario_report};
 pub use table::Table;
 
@@ -50,7 +52,9 @@ enum Command {
     Capture(capture::CaptureArgs),
     /// Read what scenarios cost.
     Scenario(scenario::ScenarioArgs),
-    /// Prove the books.
+    /// Measure how good answers are.
+    Quality(quality::QualityArgs),
+    /// Prove, close, correct and export the books.
     Ledger(ledger::LedgerArgs),
     /// Add, list and remove documents that plugins may search.
     Docs(docs::DocsArgs),
@@ -95,6 +99,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Gate(args) => gate::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Quality(args) => quality::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Plugin(args) => plugin::run(&args),

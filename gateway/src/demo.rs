@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use http::{Method, StatusCode};
-use units::TenantId;
+use ledger_store::Author;
+use units::{ScenarioId, TenantId};
 
 use crate::app::App;
 use crate::auth::{Role, Roles};
+use crate::business::BusinessCase;
 use crate::cli::{ledger_report, make_key, say, scenario_report};
 use crate::stored_keys::KeySettings;
 
@@ -39,6 +41,8 @@ pub struct Outcome {
     pub keys: BTreeMap<TenantId, String>,
     /// A key that may see the dashboard.
     pub finance: String,
+    /// A key that may see the operator's pages, where a tenant runs the gateway.
+    pub operator: Option<String>,
 }
 
 /// Plays the traffic against a running gateway and prints what it cost.
@@ -50,6 +54,7 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
     wait_until_ready(client).await?;
     let keys = make_keys(app).await?;
     let finance = make_finance_key(app, &samples).await?;
+    let operator = make_operator_key(app).await?;
     app.refresh_keys().await?;
     let before = recorded(app).await?;
     say(format_args!(
@@ -66,9 +71,12 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
     let for_plugins = traffic.with_file_name("plugin-traffic.jsonl");
     if for_plugins.is_file() {
         let installed = plugins::install(app, Path::new("plugins")).await?;
-        say(format_args!("asking {installed} plugins …"));
-        played.extend(play(client, &keys, read_traffic(&for_plugins)?).await?);
+        say(format_args!("asking {} plugins …", installed.len()));
+        let mut samples = read_traffic(&for_plugins)?;
+        samples.retain(|sample| installed.contains(sample.scenario.as_str()));
+        played.extend(play(client, &keys, samples).await?);
     }
+    put_cases(app, &traffic.with_file_name("cases")).await?;
     let took = app.clock.monotonic().saturating_sub(started).to_duration();
     app.record_fresh_counters().await;
     app.recorder
@@ -99,7 +107,42 @@ pub async fn run(app: &Arc<App>, client: &Client, traffic: &Path) -> anyhow::Res
         checks,
         keys,
         finance,
+        operator,
     })
+}
+
+/// Puts the assumed cases of the demo where a scenario has none: files named `tenant.scenario.toml`.
+async fn put_cases(app: &App, folder: &Path) -> anyhow::Result<()> {
+    let Ok(files) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    let store = app.recorder.store();
+    let known = store.cases(None).await?;
+    for file in files {
+        let file = file?.path();
+        let name = file
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let (tenant, scenario) = name.split_once('.').context("a case's name")?;
+        let (tenant, scenario) = (TenantId::new(tenant)?, ScenarioId::new(scenario)?);
+        let is_there = known
+            .iter()
+            .any(|one| one.tenant == tenant && one.scenario == scenario);
+        if is_there || app.tenants.get(&tenant).is_none() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file)?;
+        let case = BusinessCase::from_toml(&text).with_context(|| file.display().to_string())?;
+        let by = Author {
+            actor: "demo".to_owned(),
+            at: app.clock.now(),
+            reason: "assumed for the demo".to_owned(),
+        };
+        let body = serde_json::to_string(&case)?;
+        store.put_case(tenant, scenario, body, by).await?;
+    }
+    Ok(())
 }
 
 async fn recorded(app: &App) -> anyhow::Result<u64> {
@@ -135,6 +178,19 @@ async fn make_keys(app: &App) -> anyhow::Result<BTreeMap<TenantId, String>> {
         keys.insert(tenant.clone(), key.expose().to_owned());
     }
     Ok(keys)
+}
+
+async fn make_operator_key(app: &App) -> anyhow::Result<Option<String>> {
+    let Some((tenant, _)) = app.tenants.iter().find(|(_, tenant)| tenant.operator) else {
+        return Ok(None);
+    };
+    let settings = KeySettings {
+        name: Some("demo operator".to_owned()),
+        roles: Roles::NONE.with(Role::Admin),
+        ..KeySettings::default()
+    };
+    let key = make_key(app.recorder.store().as_ref(), tenant, &settings, None).await?;
+    Ok(Some(key.expose().to_owned()))
 }
 
 async fn make_finance_key(app: &App, samples: &[Sample]) -> anyhow::Result<String> {

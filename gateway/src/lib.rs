@@ -5,6 +5,7 @@ pub mod admission;
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod business;
 pub mod capture;
 pub mod catalog;
 pub mod children;

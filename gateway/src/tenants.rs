@@ -21,6 +21,10 @@ pub struct Tenant {
     pub scenarios: Vec<ScenarioId>,
     /// Whether and for how long features of its requests are kept.
     pub capture: Option<CaptureConfig>,
+    /// Do its admins run the gateway?
+    pub operator: bool,
+    /// The time zone of its days and months.
+    pub time_zone: jiff::tz::TimeZone,
     rules: HashMap<ScenarioId, Rule>,
     unassigned: Rule,
 }
@@ -120,6 +124,8 @@ impl Tenant {
             name: tenant.name.clone(),
             scenarios: tenant.scenarios.iter().map(|s| s.id.clone()).collect(),
             capture: tenant.capture,
+            operator: tenant.operator,
+            time_zone: tenant.time_zone.clone(),
             rules,
             unassigned: Rule {
                 name: "unassigned".to_owned(),

@@ -1,4 +1,4 @@
-//! Runs the Python tests, which drive a gateway with the official OpenAI SDK.
+//! Runs the Python tests, which drive a gateway with the official OpenAI SDK, and its dashboard in a browser.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,17 +27,55 @@ pub struct Target {
 /// # Errors
 /// A test failed or none ran; the message holds pytest's whole output.
 pub fn run(target: &Target) -> anyhow::Result<String> {
+    pytest(
+        "tests/sdk",
+        &[
+            ("MOEGATE_BASE_URL", &target.base_url),
+            ("KEY_FULL", &target.full),
+            ("KEY_NOBODY", &target.nobody),
+            ("KEY_LIMITED", &target.limited),
+            ("KEY_BROKE", &target.broke),
+            ("KEY_NARROW", &target.narrow),
+        ],
+    )
+}
+
+/// A dashboard as `tests/browser` wants it.
+#[derive(Debug, Clone)]
+pub struct Browsed {
+    /// Where it is served.
+    pub base_url: String,
+    /// A finance user's key.
+    pub finance: String,
+    /// An operator's key.
+    pub operator: String,
+    /// Pages of the finance user, parted by blanks.
+    pub paths: String,
+}
+
+/// Looks at every page in a browser and returns what pytest printed.
+///
+/// # Errors
+/// A test failed or none ran; the message holds pytest's whole output.
+pub fn browser(browsed: &Browsed) -> anyhow::Result<String> {
+    pytest(
+        "tests/browser",
+        &[
+            ("MOEGATE_BASE_URL", &browsed.base_url),
+            ("KEY_FINANCE", &browsed.finance),
+            ("KEY_OPERATOR", &browsed.operator),
+            ("PATHS", &browsed.paths),
+        ],
+    )
+}
+
+fn pytest(folder: &str, environment: &[(&str, &String)]) -> anyhow::Result<String> {
     let python = python()?;
     let out = Command::new(&python)
         .args(["-m", "pytest"])
-        .current_dir(crate::root().join("tests/sdk"))
+        .current_dir(crate::root().join(folder))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("MOEGATE_BASE_URL", &target.base_url)
-        .env("KEY_FULL", &target.full)
-        .env("KEY_NOBODY", &target.nobody)
-        .env("KEY_LIMITED", &target.limited)
-        .env("KEY_BROKE", &target.broke)
-        .env("KEY_NARROW", &target.narrow)
+        .envs(environment.iter().copied())
         .output()
         .with_context(|| format!("{} does not start", python.display()))?;
     let said = String::from_utf8_lossy(&out.stdout).into_owned();

@@ -5,12 +5,25 @@ use maud::{DOCTYPE, Markup, html};
 use crate::{ICON_PATH, SCENARIOS_PATH, SIGN_OUT_PATH, STYLE_PATH};
 
 /// What the frame shows of the visitor and of the moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Who looks; `None` before signing in.
     pub signed_in: Option<SignedIn>,
     /// When the page was made, such as `2026-11-23 12:00:05 UTC`; empty leaves the line out.
     pub made_at: String,
+    /// The pages the visitor may open.
+    pub links: Vec<Link>,
+}
+
+/// A page in the list of pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is.
+    pub path: &'static str,
+    /// Is it the one that is shown?
+    pub current: bool,
 }
 
 /// A visitor who has signed in.
@@ -46,6 +59,11 @@ pub(crate) fn page(title: &str, frame: &Frame, content: &Markup) -> String {
                             button .quiet type="submit" { "Sign out" }
                         }
                     }
+                }
+                @if !frame.links.is_empty() {
+                    nav .pages aria-label="Pages" { ul { @for link in &frame.links {
+                        li { a href=(link.path) aria-current=[link.current.then_some("page")] { (link.name) } }
+                    } } }
                 }
                 main #main tabindex="-1" { (content) }
                 @if !frame.made_at.is_empty() {

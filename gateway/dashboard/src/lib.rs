@@ -2,20 +2,28 @@
 //! strict content policy. It must not know of sockets, of a runtime, of a clock, of the store or of who may see
 //! what: the gateway asks those questions first.
 
+mod address;
 mod bars;
+mod charts;
 mod figures;
 mod frame;
 mod notice;
 mod scenarios;
+mod sheet;
 mod sign_in;
+mod table;
 
+pub use address::Address;
+pub use charts::{Chart, Drawing, Flow, Pile, Point, Swung};
 pub use figures::{duration, money, money_each, percent, score};
-pub use frame::{Frame, SignedIn};
+pub use frame::{Frame, Link, SignedIn};
 pub use notice::{ErrorPage, render_error};
 pub use scenarios::{
     Basis, CostCell, ExpertCell, Period, QualityCell, ScenarioRow, ScenariosPage, render_scenarios,
 };
+pub use sheet::{Block, Choice, Figure, Form, Sheet, render_sheet};
 pub use sign_in::{SignInPage, render_sign_in};
+pub use table::{Cell, Column, Row, Table, Tone};
 
 /// Where the scenarios page is served.
 pub const SCENARIOS_PATH: &str = "/dashboard";

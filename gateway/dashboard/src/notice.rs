@@ -43,6 +43,7 @@ mod tests {
     fn words_of_others_are_escaped() {
         let html = render_error(&ErrorPage {
             frame: Frame {
+                links: Vec::new(),
                 signed_in: None,
                 made_at: String::new(),
             },

@@ -47,6 +47,7 @@ mod tests {
     fn the_form_names_its_problem_and_sends_its_token() {
         let mut view = SignInPage {
             frame: Frame {
+                links: Vec::new(),
                 signed_in: None,
                 made_at: String::new(),
             },

@@ -61,13 +61,7 @@ impl Uncertain {
         self.check()?;
         let (mut npvs, mut paybacks) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
-            let drawn =
-                self.spreads
-                    .iter()
-                    .fold(self.scenario.clone(), |scenario, (factor, spread)| {
-                        factor.set(scenario, spread.draw(draws).clamp(0.0, factor.most()))
-                    });
-            let cash = drawn.cash();
+            let cash = self.drawn(draws).cash();
             npvs.push(cash.npv());
             paybacks.push(cash.simple_payback().unwrap_or(f64::INFINITY));
         }
@@ -88,6 +82,33 @@ impl Uncertain {
             npv,
             payback,
         })
+    }
+
+    /// The middle 80 % of the cumulative present value of each month, from month 0 on: `count` draws.
+    pub fn cash_bands(
+        &self,
+        count: usize,
+        draws: &mut impl Draws,
+    ) -> Result<Vec<Span>, EconomicsError> {
+        self.check()?;
+        let mut months: Vec<Vec<f64>> = Vec::new();
+        for _ in 0..count {
+            let cash = self.drawn(draws).cash();
+            for (month, value) in cash.cumulative().enumerate() {
+                match months.get_mut(month) {
+                    Some(values) => values.push(value),
+                    None => months.push(vec![value]),
+                }
+            }
+        }
+        let bands = months.into_iter().map(|values| {
+            crate::quantile::middle(values.into_iter(), 0.8).ok_or(EconomicsError::TooFew {
+                what: "draws",
+                found: count,
+                needed: 20,
+            })
+        });
+        bands.collect()
     }
 
     /// What each spread does to the net present value by itself, the widest first: a tornado. Percentiles come from `count`
@@ -120,6 +141,14 @@ impl Uncertain {
         }
         swings.sort_by(|a, b| b.width().total_cmp(&a.width()));
         Ok(swings)
+    }
+
+    /// The scenario with every spread drawn once.
+    fn drawn(&self, draws: &mut impl Draws) -> Scenario {
+        let spreads = self.spreads.iter();
+        spreads.fold(self.scenario.clone(), |scenario, (factor, spread)| {
+            factor.set(scenario, spread.draw(draws).clamp(0.0, factor.most()))
+        })
     }
 
     fn check(&self) -> Result<(), EconomicsError> {

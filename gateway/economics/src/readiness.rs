@@ -36,7 +36,7 @@ pub struct Readiness {
 }
 
 /// What the ledger measures of the closed loop.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
     /// Requests old enough to have been judged.

@@ -8,7 +8,7 @@ mod baseline;
 mod cash;
 mod factor;
 
-pub use baseline::Baseline;
+pub use baseline::{Baseline, Source};
 pub use cash::{Cash, Spend};
 pub use factor::Factor;
 

@@ -58,7 +58,7 @@ pub const COLUMNS: &[Column] = &[
     }),
     text("ChargeCategory", |_| said("Usage")),
     text("ChargeClass", |line| {
-        Cell::text(line.corrects().then_some("Correction"))
+        Cell::text(line.is_late().then_some("Correction"))
     }),
     text("ChargeDescription", description),
     text("ChargeFrequency", |_| said("Usage-Based")),

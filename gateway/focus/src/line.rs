@@ -100,9 +100,15 @@ impl<'a> Line<'a> {
             .as_str()
     }
 
-    /// Whether it corrects an earlier charge.
+    /// Whether it is money alone: an earlier charge taken back, or what stands in its place.
     pub(crate) fn corrects(&self) -> bool {
-        self.charge.method == Method::Reversal1
+        let method = self.charge.method;
+        matches!(method, Method::Reversal1 | Method::Correction1)
+    }
+
+    /// Whether it belongs to a month that was billed before.
+    pub(crate) fn is_late(&self) -> bool {
+        self.charge.late || self.corrects()
     }
 
     /// The month that it is billed in.

@@ -23,6 +23,8 @@ pub struct Charge {
     pub meter: Meter,
     /// How the amounts were found.
     pub method: Method,
+    /// Do the lines take others back or stand for them, or are they about a month that was closed before they came?
+    pub late: bool,
     /// The pool that worked, or the provider.
     pub host: Option<Arc<str>>,
     /// The price; `None` where there was none.

@@ -25,6 +25,12 @@ pub enum LedgerError {
     /// A price per nothing, or below nothing; fix the configuration.
     #[error("a price must be at least 0, per at least 1 unit")]
     BadPrice,
+    /// Not a month.
+    #[error("{0} is no month: expected such as 2026-11")]
+    Month(String),
+    /// Not the name of a line.
+    #[error("{0} is no line: expected 32 hexadecimal digits")]
+    LineId(String),
 }
 
 impl From<MoneyError> for LedgerError {

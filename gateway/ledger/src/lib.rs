@@ -36,4 +36,4 @@ pub use line::{CostLine, LineId, Method, Payer, WindowKey};
 pub use month::Month;
 pub use price::{price_now, token_lines};
 pub use rate::{Meter, Price, Rate, RateBook, RateId, RateSubject};
-pub use settle::{DeviceShare, IdlePolicy, PoolWindow, Settlement, settle_window};
+pub use settle::{DeviceShare, IdlePolicy, PoolWindow, RESERVED, Settlement, settle_window};

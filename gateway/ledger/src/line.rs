@@ -1,6 +1,7 @@
 //! A cost line: money for one meter, and how it came about. Lines are only ever added.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use units::{
@@ -51,7 +52,9 @@ impl CostLine {
             Some(amount) => Some(Pico::ZERO.checked_sub(amount)?),
         };
         Ok(Self {
-            id: LineId::of_reversal(self.id, bucket),
+            id: LineId::of_correction(self.id, Method::Reversal1, bucket.start()),
+            // The work was done, whoever pays for it.
+            quantity: None,
             amount,
             method: Method::Reversal1,
             bucket,
@@ -80,6 +83,12 @@ coded!(
         Reversal1 = 3, "reversal/1";
         /// A share of idle time in proportion to device time used.
         IdleProportional1 = 4, "idle-proportional/1";
+        /// What stands in the place of a line taken back, by a person's word.
+        Correction1 = 5, "correction/1";
+        /// A share of idle time, alike for all who used the pool.
+        IdleEven1 = 6, "idle-even/1";
+        /// A share of idle time in proportion to guaranteed capacity.
+        IdleReserved1 = 7, "idle-reserved/1";
     }
 );
 
@@ -138,8 +147,10 @@ impl LineId {
         Self::new(millis(window.to), &parts)
     }
 
-    fn of_reversal(line: Self, bucket: Bucket) -> Self {
-        Self::new(millis(bucket.start()), &[b"reversal", &line.0])
+    /// The line that takes `line` back, or stands in its place, by the method; posted at `at`.
+    pub fn of_correction(line: Self, method: Method, at: Timestamp) -> Self {
+        let code = [method.code()];
+        Self::new(millis(at), &[b"correction", &line.0, &code])
     }
 
     /// Each part is led by its length, so that no two lists of parts read the same.
@@ -162,6 +173,17 @@ impl LineId {
 fn millis(at: Timestamp) -> [u8; 6] {
     let [_, _, time @ ..] = at.unix_nanos().div_euclid(1_000_000).to_be_bytes();
     time
+}
+
+/// A name as it is displayed: 32 hexadecimal digits.
+impl FromStr for LineId {
+    type Err = LedgerError;
+
+    fn from_str(text: &str) -> Result<Self, LedgerError> {
+        let uuid = Uuid::try_parse(text);
+        let uuid = uuid.map_err(|_| LedgerError::LineId(text.chars().take(40).collect()))?;
+        Ok(Self(uuid.into_bytes()))
+    }
 }
 
 impl fmt::Debug for LineId {

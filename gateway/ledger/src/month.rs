@@ -1,8 +1,11 @@
 //! The calendar month, UTC: the period of a budget.
 
 use std::fmt;
+use std::str::FromStr;
 
 use units::Timestamp;
+
+use crate::LedgerError;
 
 /// A month of the civil calendar, counted from year 0 in twelfths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,9 +93,46 @@ impl fmt::Display for Month {
     }
 }
 
+impl FromStr for Month {
+    type Err = LedgerError;
+
+    fn from_str(text: &str) -> Result<Self, LedgerError> {
+        let wrong = || LedgerError::Month(text.chars().take(40).collect());
+        let (year, month) = text.split_once('-').ok_or_else(wrong)?;
+        let digits = |text: &str, count| {
+            let plain = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<i64>().ok().filter(|_| plain).ok_or_else(wrong)
+        };
+        let (year, month) = (digits(year, 4)?, digits(month, 2)?);
+        if !(1..=12).contains(&month) {
+            return Err(wrong());
+        }
+        let months = year.saturating_mul(12).saturating_add(month);
+        Ok(Self(months.saturating_sub(1)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_is_read_as_it_is_written() {
+        for text in ["1970-01", "2026-12", "0001-06"] {
+            assert_eq!(text.parse::<Month>().unwrap().to_string(), text);
+        }
+        for text in [
+            "2026",
+            "2026-13",
+            "2026-00",
+            "26-01",
+            "2026-1",
+            "+026-01",
+            "2026-01-01",
+        ] {
+            assert!(text.parse::<Month>().is_err(), "{text}");
+        }
+    }
 
     fn check(unix_seconds: i64, expected: &str) {
         let month = Month::of(Timestamp::from_unix_seconds(unix_seconds));

@@ -36,6 +36,14 @@ coded!(
     }
 );
 
+impl Meter {
+    /// Is it work that somebody asked for: device time of attempts, tokens, a plugin's time? The rest is loading and idle
+    /// time, and what nobody accounts for.
+    pub const fn is_work(self) -> bool {
+        matches!(self, Self::DeviceBusy) || self.code() >= 10
+    }
+}
+
 /// A price as a fraction of integers: `pico` for every `per` units of the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {

@@ -40,14 +40,22 @@ pub struct DeviceShare {
 }
 
 /// Who carries the time nobody used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum IdlePolicy {
     /// The platform, as a line of its own.
     #[default]
     Separate,
     /// Those who used the pool, in proportion to their device time; the platform when nobody did.
     Proportional,
+    /// Those who used the pool, each scenario and expert alike; the platform when nobody did.
+    Even,
+    /// Those to whom capacity is guaranteed, in proportion to the guarantee, used or not; the platform when it is 0 for all.
+    /// Booked to [`RESERVED`].
+    Reserved(BTreeMap<TenantId, u64>),
 }
+
+/// The scenario that carries a tenant's guaranteed capacity where nobody used it.
+pub const RESERVED: &str = "reserved-capacity";
 
 /// A closed window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +78,7 @@ pub fn settle_window(
     window: &PoolWindow,
     rate: Option<&Rate>,
     shares: &[DeviceShare],
-    policy: IdlePolicy,
+    policy: &IdlePolicy,
 ) -> Result<Settlement, LedgerError> {
     let weights = weigh(window, shares);
     let cost = match rate {
@@ -93,8 +101,8 @@ pub fn settle_window(
     for (slot, weight) in &weights {
         match slot {
             Slot::Attempt(_) => {}
-            Slot::Idle if policy == IdlePolicy::Proportional => {
-                lines.extend(draft.spread_idle(*weight, shares)?);
+            Slot::Idle if *policy != IdlePolicy::Separate => {
+                lines.extend(draft.spread_idle(*weight, shares, policy)?);
             }
             Slot::Load(_) | Slot::Unattributed | Slot::Idle => {
                 lines.push(draft.common(slot, *weight))
@@ -179,15 +187,15 @@ impl Draft<'_> {
         self.shared(meter, Method::DeviceShare1, &about, weight, amount, expert)
     }
 
-    /// Idle time over the scenarios and experts that used the pool, each in proportion.
-    fn spread_idle(&self, idle: u64, shares: &[DeviceShare]) -> Result<Vec<CostLine>, LedgerError> {
-        let mut used: BTreeMap<(Payer, ExpertId), u64> = BTreeMap::new();
-        for share in shares {
-            let payer = Payer::Tenant(share.tenant.clone(), share.scenario.clone());
-            let sum = used.entry((payer, share.expert.clone())).or_default();
-            *sum = sum.saturating_add(share.device.map_or(0, Nanos::get));
-        }
-        if used.values().all(|ns| *ns == 0) {
+    /// Idle time over those who carry it by the policy, each exactly.
+    fn spread_idle(
+        &self,
+        idle: u64,
+        shares: &[DeviceShare],
+        policy: &IdlePolicy,
+    ) -> Result<Vec<CostLine>, LedgerError> {
+        let (method, used) = carriers(shares, policy)?;
+        if used.values().all(|weight| *weight == 0) {
             return Ok(vec![self.common(&Slot::Idle, idle)]);
         }
         // The same rule splits the time and the money, each exactly.
@@ -201,19 +209,12 @@ impl Draft<'_> {
             let weight = u64::try_from(time.get()).map_err(|_| LedgerError::Overflow)?;
             let amount = amounts.get(&key).copied();
             let (payer, expert) = key;
+            let name = expert.as_ref().map_or("", ExpertId::as_str);
             let about = match &payer {
-                Payer::Tenant(tenant, scenario) => format!("{tenant}/{scenario}/{expert}"),
-                Payer::Platform => format!("/{expert}"),
+                Payer::Tenant(tenant, scenario) => format!("{tenant}/{scenario}/{name}"),
+                Payer::Platform => format!("/{name}"),
             };
-            let method = Method::IdleProportional1;
-            let line = self.shared(
-                Meter::DeviceIdle,
-                method,
-                &about,
-                weight,
-                amount,
-                Some(expert),
-            );
+            let line = self.shared(Meter::DeviceIdle, method, &about, weight, amount, expert);
             lines.push(CostLine { payer, ..line });
         }
         Ok(lines)
@@ -243,6 +244,38 @@ impl Draft<'_> {
             bucket: self.bucket(),
         }
     }
+}
+
+/// Who carries the idle time of a window, with their weights.
+type Carriers = BTreeMap<(Payer, Option<ExpertId>), u64>;
+
+fn carriers(
+    shares: &[DeviceShare],
+    policy: &IdlePolicy,
+) -> Result<(Method, Carriers), LedgerError> {
+    let mut used = Carriers::new();
+    if let IdlePolicy::Reserved(guarantees) = policy {
+        let scenario = ScenarioId::new(RESERVED).map_err(|_| LedgerError::Overflow)?;
+        for (tenant, weight) in guarantees {
+            used.insert(
+                (Payer::Tenant(tenant.clone(), scenario.clone()), None),
+                *weight,
+            );
+        }
+        return Ok((Method::IdleReserved1, used));
+    }
+    for share in shares {
+        let payer = Payer::Tenant(share.tenant.clone(), share.scenario.clone());
+        let sum = used.entry((payer, Some(share.expert.clone()))).or_default();
+        *sum = sum.saturating_add(share.device.map_or(0, Nanos::get));
+    }
+    if *policy == IdlePolicy::Even {
+        for weight in used.values_mut().filter(|weight| **weight > 0) {
+            *weight = 1;
+        }
+        return Ok((Method::IdleEven1, used));
+    }
+    Ok((Method::IdleProportional1, used))
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 
 mod cookie;
 mod form;
+mod pages;
+mod time;
 mod view;
+mod visit;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(SIGN_OUT_PATH, post(sign_out))
         .route(STYLE_PATH, get(style))
         .route(ICON_PATH, get(icon))
+        .merge(pages::routes())
 }
 
 #[derive(Deserialize)]
@@ -95,7 +99,7 @@ fn notice(
     advice: &str,
 ) -> Response<Body> {
     let page = ErrorPage {
-        frame: view::frame(app, session),
+        frame: view::frame(app, session, ""),
         status: status.as_u16(),
         title: title.to_owned(),
         advice: advice.to_owned(),
@@ -112,7 +116,7 @@ async fn sign_in_form(State(app): State<Arc<App>>) -> Response<Body> {
 fn blank(app: &App, status: StatusCode, problem: Option<&str>) -> Response<Body> {
     let csrf = secret();
     let page = SignInPage {
-        frame: view::frame(app, None),
+        frame: view::frame(app, None, ""),
         csrf: csrf.clone(),
         problem: problem.map(str::to_owned),
     };
@@ -205,13 +209,25 @@ fn may_read(principal: &Principal) -> bool {
         .any(|role| principal.roles.contains(role))
 }
 
-/// The session of a request, and its cookie. A key that was withdrawn, or lost its role, since then ends it.
+/// Who looks at a page, if they may.
+fn visitor(app: &App, headers: &HeaderMap) -> Option<(Session, Principal)> {
+    let (_, session, principal) = found(app, headers)?;
+    Some((session, principal))
+}
+
+/// The session of a request, and its cookie.
 fn session(app: &App, headers: &HeaderMap) -> Option<(String, Session)> {
+    let (cookie, session, _) = found(app, headers)?;
+    Some((cookie, session))
+}
+
+/// The session of a request with its cookie and whose it is. A key that was withdrawn, or lost its role, since then ends it.
+fn found(app: &App, headers: &HeaderMap) -> Option<(String, Session, Principal)> {
     let cookie = Cookies::of(headers).session_token()?;
     let session = app.sessions.get(&cookie)?;
     let still = app.auth.again(&session.proof, app.clock.now());
-    if still.is_ok_and(|principal| may_read(&principal)) {
-        return Some((cookie, session));
+    if let Some(principal) = still.ok().filter(may_read) {
+        return Some((cookie, session, principal));
     }
     app.sessions.close(&cookie);
     None

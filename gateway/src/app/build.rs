@@ -1,6 +1,6 @@
 //! Puts the shared state together, in the order in which parts need each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use expert_pool::{Pool, PoolConfig as ExpertPools, PoolError};
-use ledger::Month;
+use ledger::{IdlePolicy, Month};
 use ledger_store::{
     Journal, JournalConfig, JournalError, LedgerStore, Pricing, SqlStore, SqliteCaptures,
     SqlitePlugins, Store, StoreError,
@@ -19,6 +19,7 @@ use units::{Clock, IdSource, KeyId, PoolId, TenantId, Timestamp};
 use super::App;
 use crate::admission::{Admission, Limits};
 use crate::auth::{Authenticator, JwtConfigError, TenantAccess};
+use crate::business::Judge;
 use crate::capture::{Capture, Watch};
 use crate::catalog::{Catalog, CatalogError};
 use crate::clock::{SystemClock, UuidSource};
@@ -98,6 +99,13 @@ pub enum BuildError {
     Metrics(#[from] prometheus::Error),
 }
 
+fn idle_policies(config: &Config) -> BTreeMap<PoolId, IdlePolicy> {
+    let pools = config.pools.iter();
+    pools
+        .map(|pool| (pool.id.clone(), pool.idle_policy()))
+        .collect()
+}
+
 /// Opens the store of a configuration: a SQLite file, by default in its folder, or a PostgreSQL server.
 ///
 /// # Errors
@@ -107,7 +115,7 @@ pub async fn open_store(config: &Config) -> Result<Arc<SqlStore>, BuildError> {
     make_folder(dir)?;
     let pricing = Pricing {
         rates: rates::book(config)?,
-        idle: std::collections::BTreeMap::new(),
+        idle: idle_policies(config),
     };
     let opened = match &config.store.url {
         None => SqlStore::open(&database(dir), pricing).await,
@@ -216,6 +224,7 @@ impl App {
             plugins: Arc::new(Plugins::new(&config, kept)),
             plugin_pool: PoolId::new(PROVIDER).map_err(|_| BuildError::Name)?,
             sessions: Sessions::default(),
+            judge: Judge::default(),
             config,
             clock,
             ids,

@@ -84,13 +84,15 @@ fn invite(base: &str, outcome: &Outcome, first: Option<&TenantId>) {
     say(format_args!(
         "
 serving on {base} until Ctrl-C
-dashboard  {base}/dashboard
+dashboard  {base}/dashboard/portfolio
            sign in with {finance}
+           operator    {operator}
 a key      {key}
 try        curl -s {base}/v1/chat/completions -H 'Authorization: Bearer {key}' \\
              -H 'Content-Type: application/json' \\
              -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"My card has not arrived yet\"}}]}}'
 ",
         finance = outcome.finance,
+        operator = outcome.operator.as_deref().unwrap_or("none"),
     ));
 }

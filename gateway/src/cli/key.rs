@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use ledger_store::{ApiKey as StoredKey, KeyStore};
+use ledger_store::{ApiKey as StoredKey, Author, Finance, KeyStore, Note};
 use units::{Clock, ExpertId, KeyId, Pico, TenantId, Timestamp};
 
 use super::{ConfigArgs, Table, runtime, say};
@@ -81,16 +81,48 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<ExitCode> {
     runtime(Some(1))?.block_on(async {
         let store = open_store(&config).await?;
         match &args.command {
-            KeyCommand::Create(args) => say(create(store.as_ref(), &config, args).await?),
+            KeyCommand::Create(args) => {
+                let key = create(store.as_ref(), &config, args).await?;
+                let roles: Vec<String> = args.roles.iter().map(ToString::to_string).collect();
+                let name = args.name.as_deref().unwrap_or("a key without a name");
+                let what = (name.to_owned(), roles.join(", "));
+                noted(store.as_ref(), &args.tenant, "key.create", what).await?;
+                say(key);
+            }
             KeyCommand::List { tenant } => say(list(store.as_ref(), tenant).await?),
             KeyCommand::Revoke { tenant, id } => {
                 let now = SystemClock::new().now();
                 store.revoke_key(tenant.clone(), id.clone(), now).await?;
+                let what = (id.to_string(), "withdrawn".to_owned());
+                noted(store.as_ref(), tenant, "key.revoke", what).await?;
                 say(format_args!("{id} is withdrawn"));
             }
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Who may call is finance people's business, too.
+async fn noted(
+    store: &dyn Finance,
+    tenant: &TenantId,
+    action: &str,
+    (object, after): (String, String),
+) -> anyhow::Result<()> {
+    let by = super::ledger::ByArgs::new(None, action.to_owned()).author()?;
+    let note = Note {
+        tenant: Some(tenant.clone()),
+        by: Author {
+            reason: String::new(),
+            ..by
+        },
+        action: action.to_owned(),
+        object,
+        before: None,
+        after: Some(after),
+    };
+    store.note(note).await?;
+    Ok(())
 }
 
 async fn create(

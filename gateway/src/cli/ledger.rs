@@ -1,9 +1,11 @@
-//! `moegate ledger`: proves the books, and exports them.
+//! `moegate ledger`: proves the books, closes and corrects them, and exports them.
 
+mod books;
 mod export_focus;
 
 use std::process::ExitCode;
 
+pub(super) use books::ByArgs;
 use clap::{Args, Subcommand};
 use ledger_store::{LedgerStore, VerifyReport};
 
@@ -25,6 +27,14 @@ enum LedgerCommand {
     Verify,
     /// Write the charges of a span as a FOCUS 1.2 data set, for tools of cloud cost.
     ExportFocus(export_focus::ExportFocusArgs),
+    /// List months, or open, soft-close or close one.
+    Period(books::PeriodArgs),
+    /// Take a line back, and say what stands in its place.
+    Correct(books::CorrectArgs),
+    /// Note what was billed for a pool or by a provider.
+    Invoice(books::InvoiceArgs),
+    /// Print the audit log, latest first.
+    Audit(books::AuditArgs),
 }
 
 pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
@@ -32,6 +42,10 @@ pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         LedgerCommand::Verify => verify(&config),
         LedgerCommand::ExportFocus(args) => export_focus::run(&config, args),
+        LedgerCommand::Period(args) => books::period(&config, args),
+        LedgerCommand::Correct(args) => books::correct(&config, args),
+        LedgerCommand::Invoice(args) => books::invoice(&config, args),
+        LedgerCommand::Audit(args) => books::audit(&config, args),
     }
 }
 

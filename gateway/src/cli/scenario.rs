@@ -1,5 +1,6 @@
-//! `moegate scenario report`: cost, latency and quality of each scenario, from the rollups.
+//! `moegate scenario`: cost, latency and quality of each scenario, its case, and the verdict on it.
 
+mod business;
 mod examples;
 
 use std::process::ExitCode;
@@ -26,6 +27,10 @@ pub(super) struct ScenarioArgs {
 enum ScenarioCommand {
     /// Cost, latency and quality of each scenario.
     Report(ReportArgs),
+    /// Put or show what a scenario is assumed to save and to cost.
+    Case(business::CaseArgs),
+    /// Judge scenarios that have a case, and record the verdict.
+    Verdict(business::VerdictArgs),
 }
 
 #[derive(Debug, Args)]
@@ -48,7 +53,11 @@ struct ReportArgs {
 }
 
 pub(super) fn run(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
-    let ScenarioCommand::Report(report) = &args.command;
+    let report = match &args.command {
+        ScenarioCommand::Report(report) => report,
+        ScenarioCommand::Case(case) => return business::case(&args.config.load()?, case),
+        ScenarioCommand::Verdict(asked) => return business::verdict(&args.config.load()?, asked),
+    };
     if report.examples {
         return judge_examples(report);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::experts::IdleName;
 use super::{Config, PoolConfig, RemoteConfig, TenantConfig};
 
 /// Why a configuration is refused.
@@ -50,6 +51,13 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         check_pool(&format!("pools[{at}]"), pool)?;
         if !names.insert(pool.id.as_str()) {
             return wrong(format!("pools[{at}].id"), "is used twice");
+        }
+        let known = |tenant: &units::TenantId| config.tenants.iter().any(|one| one.id == *tenant);
+        if let Some(tenant) = pool.reserved.keys().find(|tenant| !known(*tenant)) {
+            return wrong(
+                format!("pools[{at}].reserved.{tenant}"),
+                "is no tenant of this configuration",
+            );
         }
     }
     for (at, remote) in config.remotes.iter().enumerate() {
@@ -137,6 +145,12 @@ fn check_pool(key: &str, pool: &PoolConfig) -> Result<(), Wrong> {
         if pool.experts.is_empty() {
             return wrong(format!("{key}.experts"), "must name what the children host");
         }
+    }
+    if (pool.idle == IdleName::Reserved) == pool.reserved.is_empty() {
+        return wrong(
+            format!("{key}.reserved"),
+            "names guaranteed capacity where idle is \"reserved\", and only there",
+        );
     }
     check_dates(
         key,

@@ -1,9 +1,11 @@
 //! Pools of workers and remote experts, with what they cost.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ledger::IdlePolicy;
 use serde::{Deserialize, Deserializer};
-use units::{Currency, ExpertId, Pico, PoolId};
+use units::{Currency, ExpertId, Pico, PoolId, TenantId};
 
 /// Workers that share a cost rate.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,6 +15,12 @@ pub struct PoolConfig {
     pub id: PoolId,
     /// What an hour of one provisioned device costs, by date.
     pub rates: Vec<RateRow>,
+    /// Who carries its idle time.
+    #[serde(default)]
+    pub idle: IdleName,
+    /// With `idle = "reserved"`: guaranteed capacity by tenant, in any unit.
+    #[serde(default)]
+    pub reserved: BTreeMap<TenantId, u64>,
     /// Folders of the expert packages the pool hosts: their cards are read, children load them.
     #[serde(default)]
     pub experts: Vec<PathBuf>,
@@ -25,6 +33,33 @@ pub struct PoolConfig {
     /// Workers the gateway starts itself.
     #[serde(default)]
     pub children: Option<ChildWorkers>,
+}
+
+/// Who carries the idle time of a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleName {
+    /// The platform.
+    #[default]
+    Separate,
+    /// Those who used the pool, in proportion to their device time.
+    Proportional,
+    /// Those who used the pool, all alike.
+    Even,
+    /// Those to whom capacity is guaranteed, in proportion to `reserved`.
+    Reserved,
+}
+
+impl PoolConfig {
+    /// The policy of its idle time, for the ledger.
+    pub fn idle_policy(&self) -> IdlePolicy {
+        match self.idle {
+            IdleName::Separate => IdlePolicy::Separate,
+            IdleName::Proportional => IdlePolicy::Proportional,
+            IdleName::Even => IdlePolicy::Even,
+            IdleName::Reserved => IdlePolicy::Reserved(self.reserved.clone()),
+        }
+    }
 }
 
 /// A worker at a fixed address.

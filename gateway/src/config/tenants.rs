@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plugin_package::AskedLimits;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use units::{ExpertId, Pico, ScenarioId, TenantId};
 
 use super::experts::optional_amount;
@@ -36,6 +36,12 @@ pub struct TenantConfig {
     /// What its plugins may use at most; absent bounds are the manifest's within the host's ceiling.
     #[serde(default)]
     pub plugin_limits: AskedLimits,
+    /// Its people run the gateway: its admins see pools, workers and every tenant's share of them.
+    #[serde(default)]
+    pub operator: bool,
+    /// The time zone of its days and months, such as `Europe/Berlin`; absent is UTC.
+    #[serde(default = "utc", deserialize_with = "time_zone")]
+    pub time_zone: jiff::tz::TimeZone,
     /// Its kinds of task.
     #[serde(default)]
     pub scenarios: Vec<ScenarioConfig>,
@@ -74,6 +80,19 @@ pub struct ScenarioConfig {
     /// An outcome is accepted from this score on, 0 to 1.
     #[serde(default = "acceptance")]
     pub acceptance_threshold: f32,
+}
+
+fn utc() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::UTC
+}
+
+fn time_zone<'de, D: Deserializer<'de>>(from: D) -> Result<jiff::tz::TimeZone, D::Error> {
+    let name = String::deserialize(from)?;
+    jiff::tz::TimeZone::get(&name).map_err(|_| {
+        serde::de::Error::custom(format!(
+            "time_zone: {name} is none, expected such as Europe/Berlin"
+        ))
+    })
 }
 
 fn acceptance() -> f32 {

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// The thing is there already.
     #[error("{0} exists already")]
     Exists(&'static str),
+    /// The books do not allow it; nothing was changed.
+    #[error("refused: {0}")]
+    Refused(&'static str),
     /// A row holds what no writer of this version writes.
     #[error("stored {0} is damaged")]
     Damaged(&'static str),

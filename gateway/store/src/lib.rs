@@ -3,8 +3,10 @@
 
 mod backstage;
 mod capture;
+mod details;
 mod error;
 mod events;
+mod finance;
 mod journal;
 mod judged;
 mod keys;
@@ -16,7 +18,15 @@ mod sqlite;
 mod store;
 
 pub use capture::{CaptureRecord, CaptureStore, CaptureUsage, Forget, ShadowRecord, ShadowSummary};
+pub use details::{
+    AttemptLine, CostRow, Details, Judgements, PoolTime, PostedLine, RequestDetail, RequestLine,
+    RequestsWanted, Traffic,
+};
 pub use error::{JournalError, StoreError};
+pub use finance::{
+    AuditEntry, AuditOf, Author, CaseRecord, Corrected, Correction, Finance, Instead, Invoice,
+    Note, PeriodRecord, PeriodState, VerdictRecord,
+};
 pub use journal::{Journal, JournalConfig, JournalStatus};
 pub use judged::{Judged, JudgedQuery, JudgedRequest, Judgement};
 pub use keys::{ApiKey, KeyStore};

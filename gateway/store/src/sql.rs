@@ -5,6 +5,8 @@ mod bulk;
 mod candidates;
 mod charges;
 pub(crate) mod database;
+mod details;
+mod finance;
 mod judged;
 mod keys;
 mod latencies;

@@ -8,7 +8,7 @@ use ledger::{IdlePolicy, LedgerEvent, RateBook};
 use units::{PoolId, RequestId, TenantId, Timestamp};
 use uuid::Uuid;
 
-use crate::{Judged, KeyStore, Reports, StoreError};
+use crate::{Details, Finance, Judged, KeyStore, Reports, StoreError};
 
 /// The answer of a store, later.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -38,9 +38,9 @@ pub trait LedgerStore: Send + Sync + Debug {
 }
 
 /// Everything a gateway asks of its store.
-pub trait Store: LedgerStore + KeyStore + Reports + Judged {}
+pub trait Store: LedgerStore + KeyStore + Reports + Judged + Finance + Details {}
 
-impl<T: LedgerStore + KeyStore + Reports + Judged> Store for T {}
+impl<T: LedgerStore + KeyStore + Reports + Judged + Finance + Details> Store for T {}
 
 /// What a store needs to know of money.
 #[derive(Debug, Clone)]

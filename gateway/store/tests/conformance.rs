@@ -36,8 +36,12 @@ macro_rules! on_each_store {
 mod books;
 #[path = "conformance/captures.rs"]
 mod captures;
+#[path = "conformance/corrections.rs"]
+mod corrections;
 #[path = "conformance/crash.rs"]
 mod crash;
+#[path = "conformance/finance.rs"]
+mod finance;
 #[path = "conformance/journal.rs"]
 mod journal;
 #[path = "conformance/judged.rs"]

@@ -37,6 +37,7 @@ fn row(scenario: &str, requests: u64, loaded: i128) -> ScenarioRow {
 fn view(rows: Vec<ScenarioRow>) -> ScenariosPage {
     ScenariosPage {
         frame: Frame {
+            links: Vec::new(),
             signed_in: Some(SignedIn {
                 name: "aurora-bank".to_owned(),
                 csrf: "token".to_owned(),

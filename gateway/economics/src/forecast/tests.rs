@@ -29,6 +29,25 @@ fn uncertain() -> Uncertain {
 }
 
 #[test]
+fn the_band_of_cash_ends_at_that_of_the_value() {
+    let (draws, seed) = (4_000, 3);
+    let bands = uncertain().cash_bands(draws, &mut splitmix(seed)).unwrap();
+    let npv = uncertain()
+        .forecast(draws, &mut splitmix(seed))
+        .unwrap()
+        .npv;
+    assert_eq!(bands.len(), 25);
+    assert_eq!(bands[24], npv, "the same draws");
+    // Nothing of month 0 is uncertain.
+    assert_eq!((bands[0].low, bands[0].high), (-40_000.0, -40_000.0));
+    assert!(
+        bands
+            .windows(2)
+            .all(|two| two[0].high - two[0].low <= two[1].high - two[1].low)
+    );
+}
+
+#[test]
 fn ten_thousand_draws_repeat_with_their_seed() {
     let seed = 17;
     println!("seed {seed}");

@@ -60,6 +60,7 @@ fn device(
         expert: expert.map(|expert| ExpertId::new(expert).unwrap()),
         meter,
         method: Method::DeviceShare1,
+        late: false,
         host: Some("main".into()),
         amount: rate.price.of(ns).unwrap(),
         rate: Some(rate),
@@ -77,6 +78,7 @@ fn tokens(day: i64, meter: Meter, count: u64, dollars_per_million: i128, source:
     Charge {
         meter,
         method: Method::TokenPrice1,
+        late: false,
         host: Some("big".into()),
         amount: price.of(count).unwrap(),
         rate: Some(rate),

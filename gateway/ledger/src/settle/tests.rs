@@ -62,7 +62,7 @@ fn the_reference_hour() {
     let shares: Vec<_> = (1..).zip(used).map(|(n, ns)| share(n, Some(ns))).collect();
     let window = window(3_600_000_000_000, used.iter().sum(), &[]);
     let closed =
-        settle_window(&window, Some(&rate("3.49")), &shares, IdlePolicy::Separate).unwrap();
+        settle_window(&window, Some(&rate("3.49")), &shares, &IdlePolicy::Separate).unwrap();
     let got: Vec<i128> = closed
         .lines
         .iter()
@@ -88,7 +88,7 @@ fn loading_goes_to_the_expert_that_caused_it() {
         &window,
         Some(&rate("3600")),
         &[share(1, Some(100))],
-        IdlePolicy::Separate,
+        &IdlePolicy::Separate,
     )
     .unwrap();
     let load: Vec<_> = closed
@@ -109,7 +109,7 @@ fn work_no_attempt_accounts_for_is_its_own_line() {
         &window(1_000, 400, &[]),
         Some(&rate("3600")),
         &shares,
-        IdlePolicy::Separate,
+        &IdlePolicy::Separate,
     )
     .unwrap();
     assert_eq!(
@@ -123,9 +123,10 @@ fn work_no_attempt_accounts_for_is_its_own_line() {
 
 #[test]
 fn an_idle_pool_keeps_its_bill() {
-    for policy in [IdlePolicy::Separate, IdlePolicy::Proportional] {
+    let [separate, proportional, even, _] = policies();
+    for policy in [separate, proportional, even] {
         let closed =
-            settle_window(&window(1_000, 0, &[]), Some(&rate("3600")), &[], policy).unwrap();
+            settle_window(&window(1_000, 0, &[]), Some(&rate("3600")), &[], &policy).unwrap();
         assert_eq!(closed.lines.len(), 1);
         assert_eq!(
             amount(&closed.lines, Meter::DeviceIdle),
@@ -141,7 +142,7 @@ fn idle_time_can_go_to_those_who_used_the_pool() {
         &window(1_000, 400, &[]),
         Some(&rate("3600")),
         &shares,
-        IdlePolicy::Proportional,
+        &IdlePolicy::Proportional,
     )
     .unwrap();
     let idle: Vec<_> = closed
@@ -164,13 +165,57 @@ fn idle_time_can_go_to_those_who_used_the_pool() {
     );
 }
 
+/// Separate, proportional, even, and reserved for two tenants, one of whom never asks.
+fn policies() -> [IdlePolicy; 4] {
+    let tenant = |name: &str| TenantId::new(name).unwrap();
+    let reserved = BTreeMap::from([(tenant("holder"), 3), (tenant("other"), 1)]);
+    [
+        IdlePolicy::Separate,
+        IdlePolicy::Proportional,
+        IdlePolicy::Even,
+        IdlePolicy::Reserved(reserved),
+    ]
+}
+
+#[test]
+fn idle_time_is_carried_alike_or_by_guarantee() {
+    let shares = [share(1, Some(100)), share(2, Some(300))];
+    let window = window(1_000, 400, &[]);
+    let idle = |policy: &IdlePolicy| {
+        let closed = settle_window(&window, Some(&rate("3600")), &shares, policy).unwrap();
+        let lines = closed.lines.into_iter();
+        lines
+            .filter(|line| line.meter == Meter::DeviceIdle)
+            .map(|line| (line.method, line.quantity.unwrap(), line.payer))
+            .collect::<Vec<_>>()
+    };
+    let [_, _, even, reserved] = policies();
+    let alike: Vec<_> = idle(&even).iter().map(|(m, q, _)| (*m, *q)).collect();
+    assert_eq!(alike, [(Method::IdleEven1, 300), (Method::IdleEven1, 300)]);
+    let held = idle(&reserved);
+    let scenario = ScenarioId::new(RESERVED).unwrap();
+    let of = |name: &str| Payer::Tenant(TenantId::new(name).unwrap(), scenario.clone());
+    assert_eq!(
+        held,
+        [
+            (Method::IdleReserved1, 450, of("holder")),
+            (Method::IdleReserved1, 150, of("other")),
+        ]
+    );
+    let nobody = IdlePolicy::Reserved(BTreeMap::new());
+    assert_eq!(
+        idle(&nobody),
+        [(Method::DeviceShare1, 600, Payer::Platform)]
+    );
+}
+
 #[test]
 fn without_a_rate_nothing_is_invented() {
     let closed = settle_window(
         &window(1_000, 100, &[]),
         None,
         &[share(1, Some(100))],
-        IdlePolicy::Separate,
+        &IdlePolicy::Separate,
     )
     .unwrap();
     assert_eq!(closed.cost, None);
@@ -192,16 +237,20 @@ proptest! {
         load in prop::option::of(0_u64..10_u64.pow(13)),
         devices in prop::collection::vec(prop::option::of(0_u64..10_u64.pow(14)), 0..40),
         pico in 0_i128..10_i128.pow(14),
-        proportional in any::<bool>(),
+        policy in 0_usize..4,
         turn in any::<prop::sample::Index>(),
     ) {
-        let policy = if proportional { IdlePolicy::Proportional } else { IdlePolicy::Separate };
+        let [policy, ..] = {
+            let mut all = policies();
+            all.rotate_left(policy);
+            all
+        };
         let mut rate = rate("0");
         rate.price = Price::per_device_hour(Pico::new(pico)).unwrap();
         let load: Vec<_> = load.into_iter().map(|ns| (Some("legal"), ns)).collect();
         let window = window(provisioned, busy, &load);
         let mut shares: Vec<_> = (1..).zip(&devices).map(|(n, ns)| share(n, *ns)).collect();
-        let closed = settle_window(&window, Some(&rate), &shares, policy).unwrap();
+        let closed = settle_window(&window, Some(&rate), &shares, &policy).unwrap();
         prop_assert_eq!(Some(total(&closed.lines)), closed.cost);
         prop_assert!(closed.lines.iter().all(|line| line.amount.is_none_or(|a| !a.is_negative())));
         prop_assert!(total(&closed.lines) >= amount(&closed.lines, Meter::DeviceBusy));
@@ -212,7 +261,7 @@ proptest! {
             let by = turn.index(shares.len());
             shares.rotate_left(by);
         }
-        let mut again = settle_window(&window, Some(&rate), &shares, policy).unwrap();
+        let mut again = settle_window(&window, Some(&rate), &shares, &policy).unwrap();
         let mut first = closed;
         again.lines.sort_by_key(|line| line.id);
         first.lines.sort_by_key(|line| line.id);

@@ -6,7 +6,7 @@ use dashboard::{
 use ledger_store::{ScenarioSummary, Span, StoreError};
 use units::{Bucket, Timestamp};
 
-use super::Wish;
+use super::{Wish, visit};
 use crate::app::App;
 use crate::sessions::Session;
 
@@ -35,7 +35,7 @@ pub(super) async fn scenarios(
         .scenario_summaries(Some(session.tenant.clone()), span)
         .await?;
     Ok(ScenariosPage {
-        frame: frame(app, Some(session)),
+        frame: frame(app, Some(session), dashboard::SCENARIOS_PATH),
         period,
         basis,
         currency: app.recorder.rates().currency(),
@@ -45,7 +45,7 @@ pub(super) async fn scenarios(
 }
 
 /// What stands around a page.
-pub(super) fn frame(app: &App, session: Option<&Session>) -> Frame {
+pub(super) fn frame(app: &App, session: Option<&Session>, current: &str) -> Frame {
     let name = |session: &Session| {
         let tenant = app.tenants.get(&session.tenant);
         tenant.map_or_else(|| session.tenant.to_string(), |tenant| tenant.name.clone())
@@ -56,6 +56,9 @@ pub(super) fn frame(app: &App, session: Option<&Session>) -> Frame {
             csrf: s.csrf.clone(),
         }),
         made_at: in_words(app.clock.now()),
+        links: session.map_or_else(Vec::new, |session| {
+            visit::links(app, &session.tenant, current)
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use ledger::{
     AttemptRecord, Host, LedgerEvent, OutcomeRecord, PoolCounters, RequestRecord, token_lines,
 };
 
+use super::finance::periods;
 use super::link::{Link, query};
 use super::names::Names;
 use super::rollup::Rollups;
@@ -142,6 +143,7 @@ async fn attempts(
         .insert_new(connection, &rows, |row| row.attempt, AttemptRow::bind)
         .await?;
     let mut lines = Vec::new();
+    let open_from = periods::open_from(connection).await?;
     for (row, new) in rows.iter().zip(new) {
         if !new {
             applied.repeated += 1;
@@ -160,7 +162,7 @@ async fn attempts(
             None => principal_of(connection, &row.request).await?,
         };
         for line in priced {
-            let line = LineRow::new(names, &line, None)?;
+            let line = LineRow::new(names, &line, None, open_from)?;
             if let Some(amount) = line.amount {
                 rollups.spend(
                     row.record.finished.unix_nanos(),

@@ -13,7 +13,7 @@ use crate::{Span, StoreError, TakeCharge};
 
 /// One pass over the lines: an index by bucket would cost every request, an export is made once in a while.
 const CHARGES: &str = "
-    SELECT start, purpose, alike.meter AS meter, method, lines, unknown,
+    SELECT start, purpose, alike.meter AS meter, method, late, lines, unknown,
         quantity_millions, quantity_rest, amount_millions, amount_rest, tokens,
         tenants.text AS tenant_text, scenarios.text AS scenario_text, experts.text AS expert_text,
         hosts.text AS host_text,
@@ -22,6 +22,7 @@ const CHARGES: &str = "
         SELECT lines.bucket / $1 * $1 AS start, lines.tenant, lines.scenario, lines.expert, lines.purpose,
             lines.meter, lines.method, lines.rate AS line_rate,
             COALESCE(pool_windows.pool, attempts.host, 0) AS host,
+            CAST(CASE WHEN lines.origin IS NULL THEN 0 ELSE 1 END AS BIGINT) AS late,
             COUNT(*) AS lines, COUNT(CASE WHEN lines.amount IS NULL THEN 1 END) AS unknown,
             CAST(COALESCE(SUM(lines.quantity / 1000000), 0) AS BIGINT) AS quantity_millions,
             CAST(COALESCE(SUM(lines.quantity % 1000000), 0) AS BIGINT) AS quantity_rest,
@@ -34,7 +35,7 @@ const CHARGES: &str = "
         LEFT JOIN attempts ON attempts.attempt = lines.attempt
         LEFT JOIN pool_windows ON pool_windows.id = lines.pool_window
         WHERE lines.bucket >= $2 AND lines.bucket < $3 AND ($4 = 0 OR lines.tenant = $4)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     ) AS alike
     LEFT JOIN names AS tenants ON tenants.id = tenant
     LEFT JOIN names AS scenarios ON scenarios.id = scenario
@@ -42,7 +43,7 @@ const CHARGES: &str = "
     LEFT JOIN names AS hosts ON hosts.id = host
     LEFT JOIN rates ON rates.rate = line_rate
     ORDER BY start, tenant_text NULLS FIRST, scenario_text NULLS FIRST, expert_text NULLS FIRST, purpose, alike.meter,
-        method, host_text NULLS FIRST, line_rate NULLS FIRST";
+        method, late, host_text NULLS FIRST, line_rate NULLS FIRST";
 
 /// A row of the statement.
 #[derive(sqlx::FromRow)]
@@ -51,6 +52,7 @@ struct Alike {
     purpose: i64,
     meter: i64,
     method: i64,
+    late: i64,
     lines: i64,
     unknown: i64,
     quantity_millions: i64,
@@ -131,6 +133,7 @@ fn charge(row: Alike, step: i64) -> Result<Charge, StoreError> {
         meter: Meter::from_code(code("meter", row.meter)?).ok_or(StoreError::Damaged("meter"))?,
         method: Method::from_code(code("method", row.method)?)
             .ok_or(StoreError::Damaged("method"))?,
+        late: row.late != 0,
         host: row.host_text.map(Arc::from),
         rate,
         lines: number::unsigned(row.lines),

@@ -1,6 +1,6 @@
 //! Reads the rollups.
 
-mod facts;
+pub(super) mod facts;
 
 use std::collections::BTreeMap;
 

@@ -79,6 +79,18 @@ impl Rollups {
         self.costed_at(cell, known);
     }
 
+    /// The last gap in an attempt's cost was filled by a correction.
+    pub(super) fn filled(&mut self, finished: i64, place: Place, purpose: i64) {
+        let cell = [
+            bucket(finished),
+            place.tenant,
+            place.scenario,
+            place.expert,
+            purpose,
+        ];
+        add(&mut self.attempts, cell, [0, 0, 1, -1, 0, 0]);
+    }
+
     fn costed_at(&mut self, cell: Cell, known: bool) {
         let sums = [0, 0, i64::from(known), i64::from(!known), 0, 0];
         add(&mut self.attempts, cell, sums);

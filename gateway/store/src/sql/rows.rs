@@ -215,8 +215,8 @@ impl<'a> AttemptRow<'a> {
 /// A row of `lines`.
 #[derive(Debug)]
 pub(super) struct LineRow {
-    id: [u8; 16],
-    attempt: Option<[u8; 16]>,
+    pub(super) id: [u8; 16],
+    pub(super) attempt: Option<[u8; 16]>,
     pub(super) tenant: i64,
     pub(super) scenario: i64,
     pub(super) expert: i64,
@@ -224,10 +224,14 @@ pub(super) struct LineRow {
     pub(super) meter: i64,
     pub(super) quantity: Option<i64>,
     pub(super) amount: Option<i64>,
-    rate: Option<i64>,
-    method: i64,
+    pub(super) rate: Option<i64>,
+    pub(super) method: i64,
     pub(super) bucket: i64,
-    window: Option<i64>,
+    pub(super) window: Option<i64>,
+    /// The bucket it is about, where that is not `bucket`.
+    pub(super) origin: Option<i64>,
+    /// The line it takes back, or stands for.
+    pub(super) corrects: Option<[u8; 16]>,
 }
 
 pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
@@ -245,15 +249,19 @@ pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
         "method",
         "bucket",
         "pool_window",
+        "origin",
+        "corrects",
     ];
     Bulk::new("lines", &columns, &[])
 });
 
 impl LineRow {
+    /// What is about a bucket before `open_from`, in a month that is closed, is posted there.
     pub(super) fn new(
         names: &Names,
         line: &CostLine,
         window: Option<i64>,
+        open_from: Option<i64>,
     ) -> Result<Self, StoreError> {
         let (tenant, scenario) = match &line.payer {
             Payer::Platform => (NONE, NONE),
@@ -261,6 +269,7 @@ impl LineRow {
                 (names.get(tenant.as_str())?, names.get(scenario.as_str())?)
             }
         };
+        let about = line.bucket.index();
         let amount = match line.amount {
             None => None,
             Some(amount) => Some(amount.to_i64().map_err(ledger::LedgerError::from)?),
@@ -280,8 +289,10 @@ impl LineRow {
             amount,
             rate: line.rate.map(number::rate),
             method: line.method.code().into(),
-            bucket: line.bucket.index(),
+            bucket: open_from.map_or(about, |open| open.max(about)),
             window,
+            origin: open_from.is_some_and(|open| about < open).then_some(about),
+            corrects: None,
         })
     }
 
@@ -300,6 +311,8 @@ impl LineRow {
             .bind(row.method)
             .bind(row.bucket)
             .bind(row.window)
+            .bind(row.origin)
+            .bind(row.corrects.as_ref().map(|id| id.as_slice()))
     }
 }
 

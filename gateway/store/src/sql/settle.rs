@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ledger::{DeviceShare, LedgerError, Meter, PoolWindow, RateSubject, WindowKey, settle_window};
+use ledger::{
+    DeviceShare, IdlePolicy, LedgerError, Meter, PoolWindow, RateSubject, WindowKey, settle_window,
+};
 use units::{
     AttemptId, ExpertId, IdError, Nanos, PoolId, RequestId, ScenarioId, TenantId, Timestamp,
 };
 use uuid::Uuid;
 
+use super::finance::periods;
 use super::link::{Link, query};
 use super::names::{self, NONE, Names};
 use super::rollup::{Place, Rollups};
@@ -104,12 +107,24 @@ impl Closing<'_, '_> {
         for attempt in &waiting {
             shares.push(self.share(attempt).await?);
         }
+        // Who carries guaranteed capacity may never have asked for anything.
+        if let IdlePolicy::Reserved(guarantees) = pricing
+            .idle
+            .get(&self.pool_id)
+            .unwrap_or(&IdlePolicy::Separate)
+        {
+            self.names.intern(self.connection, ledger::RESERVED).await?;
+            for tenant in guarantees.keys() {
+                self.names.intern(self.connection, tenant.as_str()).await?;
+            }
+        }
         for text in window.load.keys().flatten().map(ExpertId::as_str) {
             self.names.intern(self.connection, text).await?;
         }
         let subject = RateSubject::Pool(self.pool_id.clone());
         let rate = pricing.rates.at(&subject, Meter::DeviceBusy, to);
-        let policy = pricing.idle.get(&self.pool_id).copied().unwrap_or_default();
+        let separate = IdlePolicy::Separate;
+        let policy = pricing.idle.get(&self.pool_id).unwrap_or(&separate);
         let settlement = settle_window(&window, rate.map(|(_, rate)| rate), &shares, policy)?;
         let cost = match settlement.cost {
             None => None,
@@ -125,10 +140,11 @@ impl Closing<'_, '_> {
             )
             .await?;
 
+        let open_from = periods::open_from(self.connection).await?;
         let mut rollups = Rollups::default();
         let mut rows = Vec::with_capacity(settlement.lines.len());
         for line in &settlement.lines {
-            let row = LineRow::new(self.names, line, Some(id))?;
+            let row = LineRow::new(self.names, line, Some(id), open_from)?;
             rollups.line(&row);
             rows.push(row);
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ledger::Price;
 use units::{Nanos, Pico};
 
+use super::finance::{audit, periods};
 use super::link::{Link, query};
 use super::number;
 use crate::{StoreError, VerifyReport};
@@ -22,6 +23,16 @@ pub(super) async fn books(view: &mut Link<'_>) -> Result<VerifyReport, StoreErro
     windows(view, &mut report).await?;
     amounts::check(view, &mut report).await?;
     spans::check(view, &mut report).await?;
+    if let Some(month) = periods::broken(view).await? {
+        broken(
+            &mut report,
+            format!("{month} does not hold what it was closed with"),
+        );
+    }
+    if let Some(entry) = audit::broken(view).await? {
+        let sentence = format!("entry {entry} of the audit log does not follow from those before");
+        broken(&mut report, sentence);
+    }
     for (about, sql) in CHECKS {
         let sql = sql.replace("{month}", &view.month_of("finished"));
         let (wrong,): (i64,) = query(&sql).fetch_one(view).await?;
@@ -122,7 +133,21 @@ async fn windows(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), S
 }
 
 /// Each counts what does not hold.
-const CHECKS: [(&str, &str); 12] = [
+const CHECKS: [(&str, &str); 14] = [
+    (
+        "corrections that do not take back what they cite",
+        "SELECT COUNT(*) FROM lines LEFT JOIN lines AS cited ON cited.line = lines.corrects
+         WHERE lines.corrects IS NOT NULL AND (cited.line IS NULL OR lines.meter <> cited.meter
+             OR lines.attempt IS DISTINCT FROM cited.attempt OR lines.quantity IS NOT NULL OR lines.method NOT IN (3, 5)
+             OR (lines.method = 3 AND (lines.amount + cited.amount <> 0 OR lines.tenant <> cited.tenant))
+             OR (lines.method = 5 AND lines.pool_window IS NOT NULL AND lines.amount <> cited.amount)
+             OR lines.pool_window IS DISTINCT FROM cited.pool_window)",
+    ),
+    (
+        "lines about another time than the one they are posted in, that no close explains",
+        "SELECT COUNT(*) FROM lines WHERE origin IS NOT NULL AND corrects IS NULL
+         AND NOT EXISTS (SELECT 1 FROM periods WHERE state = 3 AND month / 900000000000 <= origin)",
+    ),
     (
         "windows whose busy, load and idle time is not their provisioned time",
         "SELECT COUNT(*) FROM pool_windows WHERE busy + load + idle <> provisioned",
@@ -144,7 +169,7 @@ const CHECKS: [(&str, &str); 12] = [
     (
         "lines that do not say what their attempt says",
         "SELECT COUNT(*) FROM lines JOIN attempts ON attempts.attempt = lines.attempt
-         WHERE lines.tenant <> attempts.tenant OR lines.scenario <> attempts.scenario
+         WHERE corrects IS NULL AND (lines.tenant <> attempts.tenant OR lines.scenario <> attempts.scenario
              OR lines.expert <> attempts.expert OR lines.purpose <> attempts.purpose
              OR lines.quantity IS DISTINCT FROM CASE lines.meter
                  WHEN 1 THEN attempts.device
@@ -153,13 +178,13 @@ const CHECKS: [(&str, &str); 12] = [
                  WHEN 12 THEN attempts.cache_write
                  WHEN 13 THEN attempts.output_text
                  WHEN 14 THEN attempts.output_reasoning
-                 WHEN 20 THEN attempts.cpu END",
+                 WHEN 20 THEN attempts.cpu END)",
     ),
     (
         "attempts without their lines, or with too many",
         "SELECT COUNT(*) FROM attempts LEFT JOIN (
              SELECT attempt, COUNT(*) AS lines, MIN(pool_window) AS pool_window FROM lines
-             WHERE attempt IS NOT NULL GROUP BY attempt) AS posted ON posted.attempt = attempts.attempt
+             WHERE attempt IS NOT NULL AND corrects IS NULL GROUP BY attempt) AS posted ON posted.attempt = attempts.attempt
          WHERE CASE
              WHEN attempts.pool_window IS NULL THEN posted.lines IS NOT NULL
              WHEN attempts.pool_window = 0
@@ -173,7 +198,7 @@ const CHECKS: [(&str, &str); 12] = [
     ),
     (
         "lines with an amount and without a rate that is on record",
-        "SELECT COUNT(*) FROM lines WHERE amount IS NOT NULL
+        "SELECT COUNT(*) FROM lines WHERE amount IS NOT NULL AND corrects IS NULL
          AND NOT EXISTS (SELECT 1 FROM rates WHERE rates.rate = lines.rate)",
     ),
     (
@@ -189,7 +214,8 @@ const CHECKS: [(&str, &str); 12] = [
     ),
     (
         "rollups of attempts that are not their rows",
-        "WITH gaps AS (SELECT attempt, COUNT(CASE WHEN amount IS NULL THEN 1 END) AS gaps FROM lines
+        "WITH gaps AS (SELECT attempt, COUNT(CASE WHEN amount IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM lines AS other WHERE other.corrects = lines.line) THEN 1 END) AS gaps FROM lines
              WHERE attempt IS NOT NULL GROUP BY attempt),
          made AS (
              SELECT finished / 900000000000 AS bucket, tenant, scenario, expert, purpose,
@@ -231,9 +257,9 @@ const CHECKS: [(&str, &str); 12] = [
     (
         "tenants whose spending in a month is not the sum of their lines",
         "WITH made AS (
-             SELECT {month} AS month, attempts.tenant AS tenant, SUM(amount) AS amount
+             SELECT {month} AS month, lines.tenant AS tenant, SUM(amount) AS amount
              FROM lines JOIN attempts ON attempts.attempt = lines.attempt
-             WHERE amount IS NOT NULL GROUP BY 1, 2),
+             WHERE amount IS NOT NULL AND lines.tenant <> 0 GROUP BY 1, 2),
          kept AS (SELECT month, tenant, SUM(amount) AS amount FROM spend_rollups GROUP BY 1, 2)
          SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
              UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",

@@ -16,14 +16,14 @@ pub(super) type Cells = BTreeMap<(i64, i64, i64), Facts>;
 
 /// What is asked for; tenant 0 is all of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scope {
-    pub(super) from: i64,
-    pub(super) to: i64,
-    pub(super) tenant: i64,
+pub(in crate::sql) struct Scope {
+    pub(in crate::sql) from: i64,
+    pub(in crate::sql) to: i64,
+    pub(in crate::sql) tenant: i64,
 }
 
 /// Rows of a rollup for `$1` to `$4`, as `bind` gives them: whole days by the day, what is before and after by the bucket.
-pub(super) fn spanned(name: &str) -> String {
+pub(in crate::sql) fn spanned(name: &str) -> String {
     format!(
         "(SELECT * FROM {name}_rollups WHERE bucket >= $1 AND bucket < $2
              UNION ALL SELECT * FROM {name}_days WHERE bucket >= $2 AND bucket < $3
@@ -32,7 +32,7 @@ pub(super) fn spanned(name: &str) -> String {
 }
 
 /// Binds `$1` to `$4` of `spanned`.
-pub(super) fn bounds(query: Query<'_>, from: i64, to: i64) -> Query<'_> {
+pub(in crate::sql) fn bounds(query: Query<'_>, from: i64, to: i64) -> Query<'_> {
     let (first, last) = (day(from.saturating_add(DAY - 1)), day(to));
     // Without a whole day, everything is before it.
     let (first, last) = if first < last {
@@ -45,7 +45,7 @@ pub(super) fn bounds(query: Query<'_>, from: i64, to: i64) -> Query<'_> {
 
 impl Scope {
     /// `None` for a tenant the books have never met.
-    pub(super) async fn find(
+    pub(in crate::sql) async fn find(
         view: &mut Link<'_>,
         tenant: Option<TenantId>,
         span: Span,

@@ -1,0 +1,289 @@
+//! Reads cells, windows and single rows.
+
+mod request;
+
+use ledger::{ChargeRate, Meter, OutcomeSource, Ppm, Price, RateId};
+use units::{
+    Bucket, Currency, ExpertId, Nanos, Pico, PoolId, RequestId, ScenarioId, TenantId, Timestamp,
+};
+
+use super::link::{Query, query};
+use super::reports::facts::{Scope, bounds, spanned};
+use super::{SqlStore, names, number, rows};
+use crate::{
+    CostRow, Details, Judgements, PoolTime, RequestDetail, RequestLine, RequestsWanted, Span,
+    StoreError, StoreFuture, Traffic,
+};
+
+/// A cell of cost.
+#[derive(sqlx::FromRow)]
+struct CostCell {
+    start: i64,
+    tenant: Option<String>,
+    scenario: Option<String>,
+    expert: Option<String>,
+    purpose: i64,
+    meter: i64,
+    lines: i64,
+    unknown: i64,
+    quantity_millions: i64,
+    quantity_rest: i64,
+    millions: i64,
+    rest: i64,
+}
+
+fn cost(cell: CostCell) -> Result<CostRow, StoreError> {
+    let payer = match (&cell.tenant, &cell.scenario) {
+        (Some(tenant), Some(scenario)) => Some((
+            names::parse(tenant, TenantId::new)?,
+            names::parse(scenario, ScenarioId::new)?,
+        )),
+        _ => None,
+    };
+    let meter = u8::try_from(cell.meter).ok().and_then(Meter::from_code);
+    Ok(CostRow {
+        start: Bucket::from_index(cell.start),
+        payer,
+        expert: match &cell.expert {
+            None => None,
+            Some(expert) => Some(names::parse(expert, ExpertId::new)?),
+        },
+        purpose: match cell.purpose {
+            names::NONE => None,
+            purpose => Some(rows::purpose_from(purpose)?),
+        },
+        meter: meter.ok_or(StoreError::Damaged("meter"))?,
+        lines: number::unsigned(cell.lines),
+        unknown: number::unsigned(cell.unknown),
+        quantity: number::halves(cell.quantity_millions, cell.quantity_rest),
+        amount: number::halves(cell.millions, cell.rest),
+    })
+}
+
+/// A pool's windows: step, pool, windows, unpriced, provisioned, busy, load, idle, and its bill in two halves.
+type PoolRow = (i64, String, i64, i64, i64, i64, i64, i64, i64, i64);
+/// A price: number, subject, meter, price, per, first instant, currency, source.
+type RateRow = (i64, String, i64, i64, i64, i64, String, String);
+/// Scenario, source, count, accepted, reasoned, in time, delay.
+type JudgedRow = (String, i64, i64, i64, i64, i64, i64);
+
+/// Where cells of steps are read: those of whole days of UTC from the days.
+fn source(name: &str, scope: Scope, step: u32) -> String {
+    if step.is_multiple_of(96) && scope.from == super::rollup::day(scope.from) {
+        return spanned(name);
+    }
+    format!(
+        "(SELECT * FROM {name}_rollups WHERE bucket >= $1 AND bucket < $4 AND $2 <= $3) AS spanned"
+    )
+}
+
+/// Binds `$1` to `$7`: the span, the tenant, and the steps, which are counted from the first bucket.
+fn stepped(sql: &str, scope: Scope, step: u32) -> Query<'_> {
+    bounds(query(sql), scope.from, scope.to)
+        .bind(scope.tenant)
+        .bind(scope.from)
+        .bind(i64::from(step.max(1)))
+}
+
+impl Details for SqlStore {
+    fn costs(
+        &self,
+        tenant: Option<TenantId>,
+        span: Span,
+        step: u32,
+    ) -> StoreFuture<'_, Vec<CostRow>> {
+        Box::pin(async move {
+            let mut open = self.readers.view().await?;
+            let mut view = open.link();
+            let Some(scope) = Scope::find(&mut view, tenant, span).await? else {
+                return Ok(Vec::new());
+            };
+            let sql = format!(
+                "SELECT start, tenants.text AS tenant, scenarios.text AS scenario, experts.text AS expert, purpose, meter,
+                     lines, unknown, quantity_millions, quantity_rest, millions, rest
+                 FROM (SELECT ((bucket - $6) / $7 * $7 + $6) AS start, tenant, scenario, expert, purpose, meter,
+                     CAST(SUM(lines) AS BIGINT) AS lines, CAST(SUM(unknown) AS BIGINT) AS unknown,
+                     CAST(SUM(quantity / 1000000) AS BIGINT) AS quantity_millions,
+                     CAST(SUM(quantity % 1000000) AS BIGINT) AS quantity_rest,
+                     CAST(SUM(amount / 1000000) AS BIGINT) AS millions, CAST(SUM(amount % 1000000) AS BIGINT) AS rest
+                     FROM {} WHERE $5 = 0 OR tenant = $5 GROUP BY 1, 2, 3, 4, 5, 6) AS cells
+                 LEFT JOIN names AS tenants ON tenants.id = cells.tenant
+                 LEFT JOIN names AS scenarios ON scenarios.id = cells.scenario
+                 LEFT JOIN names AS experts ON experts.id = cells.expert
+                 ORDER BY start, tenant NULLS FIRST, scenario NULLS FIRST, expert NULLS FIRST, purpose, meter",
+                source("cost", scope, step)
+            );
+            let cells: Vec<CostCell> = stepped(&sql, scope, step).fetch_all(&mut view).await?;
+            cells.into_iter().map(cost).collect()
+        })
+    }
+
+    fn traffic(&self, tenant: TenantId, span: Span, step: u32) -> StoreFuture<'_, Vec<Traffic>> {
+        Box::pin(async move {
+            let mut open = self.readers.view().await?;
+            let mut view = open.link();
+            let Some(scope) = Scope::find(&mut view, Some(tenant), span).await? else {
+                return Ok(Vec::new());
+            };
+            let sql = format!(
+                "SELECT start, scenarios.text, experts.text, requests, errors
+                 FROM (SELECT ((bucket - $6) / $7 * $7 + $6) AS start, scenario, expert,
+                     CAST(SUM(requests) AS BIGINT) AS requests, CAST(SUM(errors) AS BIGINT) AS errors
+                     FROM {} WHERE tenant = $5 GROUP BY 1, 2, 3) AS cells
+                 JOIN names AS scenarios ON scenarios.id = cells.scenario
+                 LEFT JOIN names AS experts ON experts.id = cells.expert ORDER BY 1, 2, 3",
+                source("request", scope, step)
+            );
+            let found: Vec<(i64, String, Option<String>, i64, i64)> =
+                stepped(&sql, scope, step).fetch_all(&mut view).await?;
+            let found = found.into_iter();
+            found
+                .map(|(start, scenario, expert, requests, errors)| {
+                    Ok(Traffic {
+                        start: Bucket::from_index(start),
+                        scenario: names::parse(&scenario, ScenarioId::new)?,
+                        expert: match &expert {
+                            None => None,
+                            Some(expert) => Some(names::parse(expert, ExpertId::new)?),
+                        },
+                        requests: number::unsigned(requests),
+                        errors: number::unsigned(errors),
+                    })
+                })
+                .collect()
+        })
+    }
+
+    fn pool_time(&self, span: Span, step: u32) -> StoreFuture<'_, Vec<PoolTime>> {
+        Box::pin(async move {
+            let (from, to) = (span.from.index(), span.to.index());
+            let step = i64::from(step.max(1));
+            let mut reader = self.readers.one().await?;
+            let found: Vec<PoolRow> = query(
+                "SELECT (bucket - $1) / $3 * $3 + $1, names.text, COUNT(*), COUNT(CASE WHEN cost IS NULL THEN 1 END),
+                     CAST(SUM(provisioned) AS BIGINT), CAST(SUM(busy) AS BIGINT), CAST(SUM(load) AS BIGINT),
+                     CAST(SUM(idle) AS BIGINT), CAST(COALESCE(SUM(cost / 1000000), 0) AS BIGINT),
+                     CAST(COALESCE(SUM(cost % 1000000), 0) AS BIGINT)
+                 FROM pool_windows JOIN names ON names.id = pool_windows.pool
+                 WHERE bucket >= $1 AND bucket < $2 GROUP BY 1, 2 ORDER BY 1, 2",
+            )
+            .bind(from)
+            .bind(to)
+            .bind(step)
+            .fetch_all(&mut reader.link())
+            .await?;
+            let ns = |value: i64| Nanos::new(number::unsigned(value));
+            let found = found.into_iter();
+            found
+                .map(
+                    |(start, pool, windows, unpriced, provisioned, busy, load, idle, m, r)| {
+                        Ok(PoolTime {
+                            start: Bucket::from_index(start),
+                            pool: names::parse(&pool, PoolId::new)?,
+                            windows: number::unsigned(windows),
+                            unpriced: number::unsigned(unpriced),
+                            provisioned: ns(provisioned),
+                            busy: ns(busy),
+                            load: ns(load),
+                            idle: ns(idle),
+                            cost: number::halves(m, r),
+                        })
+                    },
+                )
+                .collect()
+        })
+    }
+
+    fn rate_cards(&self) -> StoreFuture<'_, Vec<(Meter, ChargeRate)>> {
+        Box::pin(async move {
+            let found: Vec<RateRow> = query(
+                "SELECT rate, subject, meter, pico, per, effective, currency, source FROM rates
+                 ORDER BY subject, meter, effective",
+            )
+            .fetch_all(&mut self.readers.one().await?.link())
+            .await?;
+            let found = found.into_iter();
+            found
+                .map(
+                    |(id, subject, meter, pico, per, effective, currency, source)| {
+                        let meter = u8::try_from(meter).ok().and_then(Meter::from_code);
+                        let rate = ChargeRate {
+                            id: RateId::from_number(u64::from_ne_bytes(id.to_ne_bytes())),
+                            subject: subject.into(),
+                            price: Price::new(Pico::new(pico.into()), number::unsigned(per))?,
+                            effective: Timestamp::from_unix_nanos(effective),
+                            currency: Currency::new(&currency)
+                                .map_err(|_| StoreError::Damaged("currency"))?,
+                            source: source.into(),
+                        };
+                        Ok((meter.ok_or(StoreError::Damaged("meter"))?, rate))
+                    },
+                )
+                .collect()
+        })
+    }
+
+    fn judgements(
+        &self,
+        tenant: TenantId,
+        span: Span,
+        least: Ppm,
+    ) -> StoreFuture<'_, Vec<Judgements>> {
+        Box::pin(async move {
+            let [from, to] = request::ids(span);
+            let found: Vec<JudgedRow> = query(
+                "SELECT names.text, source, COUNT(*), COUNT(CASE WHEN score >= $4 THEN 1 END),
+                     COUNT(CASE WHEN label IS NOT NULL OR comment_chars > 0 THEN 1 END),
+                     COUNT(CASE WHEN at - started <= 2592000000000000 THEN 1 END),
+                     CAST(AVG(at - started) AS BIGINT)
+                 FROM outcomes JOIN requests ON requests.request = outcomes.request
+                 JOIN names ON names.id = requests.scenario
+                 WHERE counts = 1 AND outcomes.request >= $1 AND outcomes.request < $2
+                     AND requests.tenant = (SELECT id FROM names WHERE text = $3)
+                 GROUP BY 1, 2 ORDER BY 1, 2",
+            )
+            .bind(from.as_slice())
+            .bind(to.as_slice())
+            .bind(tenant.as_str())
+            .bind(i64::from(least.get()))
+            .fetch_all(&mut self.readers.one().await?.link())
+            .await?;
+            let found = found.into_iter();
+            found
+                .map(
+                    |(scenario, source, count, accepted, reasoned, in_time, delay)| {
+                        let source = u8::try_from(source).ok();
+                        let source = source.and_then(OutcomeSource::from_code);
+                        Ok(Judgements {
+                            scenario: names::parse(&scenario, ScenarioId::new)?,
+                            source: source.ok_or(StoreError::Damaged("source"))?,
+                            count: number::unsigned(count),
+                            accepted: number::unsigned(accepted),
+                            reasoned: number::unsigned(reasoned),
+                            in_time: number::unsigned(in_time),
+                            delay: Nanos::new(number::unsigned(delay)),
+                        })
+                    },
+                )
+                .collect()
+        })
+    }
+
+    fn requests(&self, wanted: RequestsWanted) -> StoreFuture<'_, Vec<RequestLine>> {
+        Box::pin(async move {
+            let mut reader = self.readers.one().await?;
+            request::list(&mut reader.link(), &wanted).await
+        })
+    }
+
+    fn request(
+        &self,
+        tenant: TenantId,
+        request: RequestId,
+    ) -> StoreFuture<'_, Option<RequestDetail>> {
+        Box::pin(async move {
+            let mut open = self.readers.view().await?;
+            request::detail(&mut open.link(), &tenant, request).await
+        })
+    }
+}
