@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ledger::Month;
-use ledger_store::{EventBatch, JudgedQuery, LedgerStore, Span, SqlStore, Store};
+use ledger_store::{EventBatch, JudgedQuery, LedgerStore, RequestsWanted, Span, SqlStore, Store};
 use serde::Serialize;
 use units::{Bucket, TenantId, Timestamp};
 use uuid::Uuid;
@@ -195,6 +195,9 @@ async fn ask(
         page.push(begun.elapsed());
     }
     let [scenarios, experts, series, platform, spend, page] = times;
+    if let Some(tenant) = tenant {
+        of_pages(store, tenant, span, &mut note).await?;
+    }
     note("scenario_summaries", scenarios);
     note("experts_by_scenario", experts);
     note("series", series);
@@ -208,6 +211,46 @@ async fn ask(
         .charges(tenant.cloned(), span, step, &mut take)
         .await?;
     note("charges (an export)", vec![begun.elapsed()]);
+    Ok(())
+}
+
+/// What pages of one tenant ask besides, by days as they begin in a zone that is not that of the rollups.
+async fn of_pages(
+    store: &dyn Store,
+    tenant: &TenantId,
+    span: Span,
+    note: &mut impl FnMut(&'static str, Vec<Duration>),
+) -> Result<()> {
+    let mut times: [Vec<Duration>; 4] = Default::default();
+    for _ in 0..TIMES {
+        let [costs, traffic, judged, requests] = &mut times;
+        let begun = Instant::now();
+        store.costs(Some(tenant.clone()), span, 96).await?;
+        costs.push(begun.elapsed());
+        let begun = Instant::now();
+        store.traffic(tenant.clone(), span, 96).await?;
+        traffic.push(begun.elapsed());
+        let begun = Instant::now();
+        store
+            .judgements(tenant.clone(), span, ledger::Ppm::new(500_000))
+            .await?;
+        judged.push(begun.elapsed());
+        let begun = Instant::now();
+        let wanted = RequestsWanted {
+            tenant: tenant.clone(),
+            span,
+            scenario: None,
+            expert: None,
+            most: 200,
+        };
+        store.requests(wanted).await?;
+        requests.push(begun.elapsed());
+    }
+    let [costs, traffic, judged, requests] = times;
+    note("costs by day", costs);
+    note("traffic by day", traffic);
+    note("judgements", judged);
+    note("requests, 200", requests);
     Ok(())
 }
 

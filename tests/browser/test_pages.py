@@ -16,6 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 BASE = os.environ["MOEGATE_BASE_URL"]
 PATHS = os.environ["PATHS"].split()
@@ -36,6 +37,11 @@ def browser():
     driver.quit()
 
 
+def arrives(browser, holds):
+    """A click returns before its page is there."""
+    WebDriverWait(browser, 20).until(lambda browser: holds())
+
+
 def sized(browser, width):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -54,7 +60,7 @@ def signed_in(browser, key):
     browser.get(f"{BASE}/dashboard/sign-in")
     browser.find_element(By.NAME, "key").send_keys(key)
     browser.find_element(By.CSS_SELECTOR, "main button").click()
-    assert browser.current_url.endswith("/dashboard"), browser.page_source
+    arrives(browser, lambda: browser.current_url.endswith("/dashboard"))
 
 
 def picture(browser, name):
@@ -136,11 +142,11 @@ def test_a_number_leads_to_its_rows(browser):
     signed_in(browser, os.environ["KEY_FINANCE"])
     browser.get(f"{BASE}/dashboard/costs")
     browser.find_element(By.CSS_SELECTOR, "#costs tbody th a").click()
-    assert "scenario=" in browser.current_url and "by=expert" in browser.current_url
+    arrives(browser, lambda: "scenario=" in browser.current_url and "by=expert" in browser.current_url)
     browser.find_element(By.CSS_SELECTOR, "#costs tbody th a").click()
-    assert "/dashboard/requests" in browser.current_url
+    arrives(browser, lambda: "/dashboard/requests" in browser.current_url)
     browser.find_element(By.CSS_SELECTOR, "#requests tbody th a").click()
-    assert browser.find_elements(By.CSS_SELECTOR, "#lines tbody tr"), browser.page_source
+    arrives(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#lines tbody tr"))
 
 
 def test_a_choice_is_kept_in_the_address(browser):
@@ -149,7 +155,7 @@ def test_a_choice_is_kept_in_the_address(browser):
     browser.get(f"{BASE}/dashboard/costs?scenario=secret-plan")
     browser.find_element(By.CSS_SELECTOR, "#basis option[value=marginal]").click()
     browser.find_element(By.CSS_SELECTOR, "form.choices button").click()
-    assert "basis=marginal" in browser.current_url and "scenario=secret-plan" in browser.current_url
+    arrives(browser, lambda: "basis=marginal" in browser.current_url and "scenario=secret-plan" in browser.current_url)
 
 
 def test_a_verdict_is_recorded_by_hand(browser):
@@ -158,7 +164,7 @@ def test_a_verdict_is_recorded_by_hand(browser):
     browser.get(f"{BASE}/dashboard/scenario/secret-plan")
     browser.find_element(By.NAME, "reason").send_keys("seen in a browser")
     browser.find_element(By.CSS_SELECTOR, ".form button").click()
-    assert "seen in a browser" in browser.find_element(By.ID, "verdicts").text
+    arrives(browser, lambda: "seen in a browser" in browser.find_element(By.TAG_NAME, "main").text)
 
 
 def test_a_page_prints_without_what_only_a_screen_needs(browser):

@@ -3,15 +3,13 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// SHA-256 of a component.
 pub type Digest = [u8; 32];
 
-const MAGIC: &[u8; 8] = b"MGCODE1\n";
+const MAGIC: &[u8; 8] = b"MGCODE2\n";
 const MAC_BYTES: usize = 32;
 
 /// The installation's secret. Whoever has it can make code that the gateway runs.
@@ -30,13 +28,16 @@ impl SealKey {
         Self(bytes)
     }
 
-    fn mac(&self, of: &Digest, tag: &str, code: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).ok()?;
+    /// BLAKE3 with the key, which reads a megabyte in a fraction of a millisecond on any processor: SHA-256 takes several where
+    /// the processor has no instructions for it.
+    fn mac(&self, of: &Digest, tag: &str, code: &[u8]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.0);
         mac.update(MAGIC);
         mac.update(of);
+        mac.update(&tag.len().to_be_bytes());
         mac.update(tag.as_bytes());
         mac.update(code);
-        Some(mac)
+        mac.finalize()
     }
 }
 
@@ -58,10 +59,7 @@ pub enum LoadError {
 pub fn seal(key: &SealKey, of: &Digest, tag: &str, code: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(MAGIC.len() + MAC_BYTES + code.len());
     out.extend_from_slice(MAGIC);
-    match key.mac(of, tag, code) {
-        Some(mac) => out.extend_from_slice(&mac.finalize().into_bytes()),
-        None => out.extend_from_slice(&[0; MAC_BYTES]),
-    }
+    out.extend_from_slice(key.mac(of, tag, code).as_bytes());
     out.extend_from_slice(code);
     out
 }
@@ -78,9 +76,13 @@ pub fn load(
     sealed: &[u8],
 ) -> Result<Component, LoadError> {
     let rest = sealed.strip_prefix(MAGIC).ok_or(LoadError::Form)?;
-    let (told, code) = rest.split_at_checked(MAC_BYTES).ok_or(LoadError::Form)?;
-    let mac = key.mac(of, tag, code).ok_or(LoadError::Seal)?;
-    mac.verify_slice(told).map_err(|_| LoadError::Seal)?;
+    let (told, code) = rest
+        .split_first_chunk::<MAC_BYTES>()
+        .ok_or(LoadError::Form)?;
+    // Hashes are compared in constant time.
+    if key.mac(of, tag, code) != blake3::Hash::from_bytes(*told) {
+        return Err(LoadError::Seal);
+    }
     #[expect(
         unsafe_code,
         reason = "the bytes are those that this installation's compiler wrote: the code above has \
@@ -129,7 +131,7 @@ mod tests {
             LoadError::Seal
         ));
         assert!(matches!(
-            failed(b"MGCODE1\nshort", &key, &of, "tag"),
+            failed(b"MGCODE2\nshort", &key, &of, "tag"),
             LoadError::Form
         ));
         assert!(matches!(failed(b"", &key, &of, "tag"), LoadError::Form));
