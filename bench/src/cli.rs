@@ -155,6 +155,9 @@ struct GatewayArgs {
     /// Requests of a round and server one at a time, for latency.
     #[arg(long, default_value_t = 3_000)]
     singles: u64,
+    /// Measure requests that an expert plugin answers, in turns with a remote, and not nginx. Its component.
+    #[arg(long, value_name = "COMPONENT", num_args = 0..=1, default_missing_value = "plugins/prebuilt/bench-echo.wasm")]
+    plugin: Option<PathBuf>,
     /// Ask for streams.
     #[arg(long)]
     stream: bool,
@@ -302,6 +305,10 @@ async fn gateway(args: &GatewayArgs) -> anyhow::Result<String> {
         body: body(args.body.as_deref())?,
         stream: args.stream,
     };
+    if let Some(guest) = &args.plugin {
+        let found = bench::gateway::with_plugin(&plan, guest).await?;
+        return Ok(format!("{}\n", serde_json::to_string_pretty(&found)?));
+    }
     let circumstances = Circumstances::now();
     let comparison = compare(&plan).await?;
     write(&args.out, circumstances, &comparison)?;

@@ -13,9 +13,11 @@ use crate::process::Family;
 
 mod moegate;
 mod nginx;
+mod plugin;
 mod report;
 mod server;
 
+pub use plugin::{PluginThrough, measure as with_plugin};
 pub use report::{Comparison, Round};
 
 use server::Server;

@@ -15,6 +15,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use units::TenantId;
 
+use crate::process::Family;
+
 /// Calls before it is the other's turn.
 const TURN: u32 = 1_000;
 
@@ -53,6 +55,8 @@ pub struct PluginFigures {
     pub call: Times,
     /// The same by wasmtime alone in the same run, in turns with `call`: instance, JSON, two host calls, drop.
     pub bare: Times,
+    /// CPU time of this process for such a call, µs, mean: what a gateway's CPU time for a plugin is to be compared with.
+    pub call_cpu_us: f64,
     /// CPU time of the guest as booked, µs, median.
     pub booked_us: f64,
     /// Calls a second with eight in flight on two threads.
@@ -142,6 +146,13 @@ fn times(mut took: Vec<Duration>) -> Times {
     }
 }
 
+/// The same order as a request to a gateway.
+pub(crate) fn request(model: &str) -> String {
+    let content = order().messages.pop().map_or(String::new(), |m| m.content);
+    serde_json::json!({"model": model, "messages": [{"role": "user", "content": content}]})
+        .to_string()
+}
+
 /// Measures.
 ///
 /// # Errors
@@ -178,6 +189,10 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         ..Limits::PARTNER
     };
     let (mut calls, mut bare, mut booked) = (Vec::new(), Vec::new(), Vec::new());
+    let own = Family {
+        pid: std::process::id(),
+    };
+    let (mut cpu, mut since) = (Duration::ZERO, own.cpu()?);
     for at in 0..plan.calls {
         let asked = order();
         let began = Instant::now();
@@ -188,6 +203,7 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         booked.push(Duration::from_nanos(meters.cpu_ns()));
         // In turns of a thousand: one after the other, each would take the other's warm memory.
         if at % TURN == TURN - 1 {
+            cpu += own.cpu()?.saturating_sub(since);
             for _ in 0..TURN {
                 let asked = order();
                 let began = Instant::now();
@@ -195,6 +211,7 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
                 answered.map_err(|why| anyhow!("{why}"))?;
                 bare.push(began.elapsed());
             }
+            since = own.cpu()?;
         }
     }
     let per_second = throughput(&plugin, &tenant, limits, plan.calls).await?;
@@ -205,6 +222,7 @@ pub async fn measure(plan: &PluginPlan) -> Result<PluginFigures> {
         load: times(loads),
         call: times(calls),
         bare: times(bare),
+        call_cpu_us: cpu.as_secs_f64() * 1e6 / f64::from((plan.calls / TURN * TURN).max(1)),
         booked_us: times(booked).p50_us,
         per_second,
         kib_per_instance,

@@ -18,20 +18,9 @@ pub(super) async fn start(
     folder: &Path,
     upstream: SocketAddr,
 ) -> anyhow::Result<(Server, String)> {
+    configure(plan, folder, upstream)?;
     let file = config_file(folder);
-    std::fs::write(&file, config(plan, folder, upstream)?)?;
-    let mut making = Command::new(&plan.moegate);
-    making
-        .args(["key", "--config"])
-        .arg(&file)
-        .args(["create", "--tenant", TENANT]);
-    let made = making
-        .output()
-        .await
-        .context("the gateway's binary does not run")?;
-    let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&made.stderr).into_owned();
-    ensure!(made.status.success(), "no key is made: {said}{complaint}");
+    let said = told(plan, folder, &["key", "create", "--tenant", TENANT]).await?;
     let key = said
         .split(|c: char| c.is_whitespace() || c == '"')
         .find(|word| word.starts_with("mg_"))
@@ -42,21 +31,115 @@ pub(super) async fn start(
     Ok((Server::announced(serving).await?, key))
 }
 
+/// Writes its configuration.
+pub(super) fn configure(
+    plan: &GatewayPlan,
+    folder: &Path,
+    upstream: SocketAddr,
+) -> anyhow::Result<()> {
+    std::fs::write(config_file(folder), config(plan, folder, upstream)?)?;
+    Ok(())
+}
+
+/// An expert of the gate package, which is the mock.
+pub(super) fn first_expert(gate: &Path) -> anyhow::Result<String> {
+    let first = experts(gate)?.into_iter().next();
+    first.context("no experts in gate.json")
+}
+
 /// Proves the books after the load: what `ledger verify` says.
 pub(super) async fn booked(plan: &GatewayPlan, folder: &Path) -> anyhow::Result<String> {
-    let mut verifying = Command::new(&plan.moegate);
-    verifying
-        .args(["ledger", "--config"])
-        .arg(config_file(folder))
-        .arg("verify");
-    let verified = verifying.output().await?;
-    let said = String::from_utf8_lossy(&verified.stdout).trim().to_owned();
-    let complaint = String::from_utf8_lossy(&verified.stderr).into_owned();
+    told(plan, folder, &["ledger", "verify"]).await
+}
+
+/// Packages the bench's guest as the expert `bench/echo`, signs and publishes it, and installs it for the tenant.
+pub(super) async fn install(plan: &GatewayPlan, folder: &Path, guest: &Path) -> anyhow::Result<()> {
+    let package = folder.join("echo");
+    std::fs::create_dir_all(&package)?;
+    std::fs::copy(guest, package.join("component.wasm"))
+        .with_context(|| guest.display().to_string())?;
+    std::fs::write(package.join("plugin.toml"), MANIFEST)?;
+    let (package, key) = (text(&package)?, folder.join("echo.key"));
+    let key = text(&key)?;
+    let made = told(
+        plan,
+        folder,
+        &["plugin", "key", "--id", "bench", "--out", key],
+    )
+    .await?;
+    let public = made.split_whitespace().last().context("no public key")?;
+    for arguments in [
+        &["plugin", "sign", package, "--key", key][..],
+        &["plugin", "publish", package],
+        &[
+            "plugin",
+            "trust",
+            "--tenant",
+            TENANT,
+            "--id",
+            "bench",
+            "--public",
+            public,
+            "--namespace",
+            "bench",
+        ],
+        &[
+            "plugin",
+            "install",
+            "bench/echo",
+            "--tenant",
+            TENANT,
+            "--grant",
+            "output",
+        ],
+    ] {
+        told(plan, folder, arguments).await?;
+    }
+    Ok(())
+}
+
+/// What the guest imports, and the limits of a partner's plugin.
+const MANIFEST: &str = r#"
+[plugin]
+name = "bench/echo"
+version = "0.1.0"
+publisher = "bench"
+kind = "expert"
+wit = "0.1"
+license = "Apache-2.0"
+description = "The yardstick of a plugin's call"
+[expert]
+domain = "general"
+languages = ["en"]
+[capabilities]
+output = true
+[limits]
+cpu-ms = 50
+memory-bytes = 16777216
+"#;
+
+/// Runs a command of the gateway's program; what it prints.
+async fn told(plan: &GatewayPlan, folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new(&plan.moegate);
+    command
+        .args(arguments)
+        .env("MOEGATE_CONFIG", config_file(folder));
+    let out = command
+        .output()
+        .await
+        .context("the gateway's binary does not run")?;
+    let said = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+    let complaint = String::from_utf8_lossy(&out.stderr).into_owned();
     ensure!(
-        verified.status.success(),
-        "the books are wrong: {said}{complaint}"
+        out.status.success(),
+        "{}: {said}{complaint}",
+        arguments.join(" ")
     );
     Ok(said)
+}
+
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("a path that is no text")
 }
 
 fn config_file(folder: &Path) -> PathBuf {
@@ -92,7 +175,8 @@ fn config(plan: &GatewayPlan, folder: &Path, upstream: SocketAddr) -> anyhow::Re
          requests_per_minute = 4000000000\ntokens_per_minute = 4000000000000\nconcurrency = 4096\n\
          monthly_budget = \"1000000.00\"\n\n\
          [[tenants.scenarios]]\nid = \"bank-intents\"\nname = \"Intents\"\nunit_of_work = \"a message\"\n\
-         value_per_accepted_task = \"0.35\"\n"
+         value_per_accepted_task = \"0.35\"\n\n\
+         [[plugins.rates]]\neffective_from = \"2026-01-01T00:00:00Z\"\nper_hour = \"0.048\"\nsource = \"bench\"\n"
     );
     for expert in experts(&plan.gate)? {
         let remote = format!(

@@ -29,6 +29,7 @@ use super::visit::Visit;
 use super::{form, html, notice, redirect, same, visitor};
 use crate::app::App;
 use crate::business::{self, BusinessError};
+use crate::sessions::Session;
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +127,7 @@ async fn answer(
     };
     let visit = Visit::new(&app, session.clone(), principal, wishes, path);
     match make(&visit, &name).await {
-        Err(why) => failed(&app, &visit, &session, &why),
+        Err(why) => failed(&app, &session, &why),
         Ok(sheet) => match visit.wish("csv") {
             None => html(StatusCode::OK, render_sheet(&sheet)),
             Some(table) => file(&app, &visit, &sheet, table).await,
@@ -134,12 +135,7 @@ async fn answer(
     }
 }
 
-fn failed(
-    app: &App,
-    _visit: &Visit,
-    session: &crate::sessions::Session,
-    why: &PageError,
-) -> Response<Body> {
+fn failed(app: &App, session: &Session, why: &PageError) -> Response<Body> {
     let (status, title, advice) = match why {
         PageError::NotFound(_) => (
             StatusCode::NOT_FOUND,
@@ -262,7 +258,7 @@ async fn record(
     };
     match done.await {
         Ok(scenario) => redirect_to(&format!("/dashboard/scenario/{scenario}")),
-        Err(why) => failed(&app, &visit, &session, &why),
+        Err(why) => failed(&app, &session, &why),
     }
 }
 

@@ -11,6 +11,7 @@ use super::time::Period;
 use super::view;
 use crate::app::App;
 use crate::auth::{Principal, Role};
+use crate::business::{self, BusinessError, Standing};
 use crate::sessions::Session;
 
 /// Pages in the list of pages: name, address, and whether only the operator has them.
@@ -137,6 +138,13 @@ impl Visit {
         names.iter().fold(Address::new(self.path), |address, name| {
             address.with(name, self.wish(name).unwrap_or_default())
         })
+    }
+
+    /// The tenant's scenarios as they stand.
+    pub(super) async fn standings(&self) -> Result<Vec<Standing>, BusinessError> {
+        let configured = business::configured(&self.app.config, self.tenant());
+        let store = self.app.recorder.store().as_ref();
+        business::standings(&self.app.judge, store, self.tenant(), &configured, self.now).await
     }
 
     pub(super) fn period(&self) -> Period {

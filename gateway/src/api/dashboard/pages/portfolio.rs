@@ -75,16 +75,7 @@ pub(super) fn reasons(judged: &Judged) -> String {
 }
 
 pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
-    let configured = business::configured(&visit.app.config, visit.tenant());
-    let store = visit.app.recorder.store();
-    let standings = business::standings(
-        &visit.app.judge,
-        store.as_ref(),
-        visit.tenant(),
-        &configured,
-        visit.now,
-    )
-    .await?;
+    let standings = visit.standings().await?;
     let currency = visit.currency();
     let rows = standings.iter().map(|standing| row(visit, standing));
     let table = Table {

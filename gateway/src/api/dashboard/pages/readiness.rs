@@ -5,7 +5,7 @@ use economics::readiness::{Level, LoopPolicy, Question};
 
 use super::super::visit::Visit;
 use super::PageError;
-use crate::business::{self, Answer, Standing};
+use crate::business::{Answer, Standing};
 
 /// A question's name.
 pub(super) fn name(question: Question) -> &'static str {
@@ -17,16 +17,7 @@ pub(super) fn name(question: Question) -> &'static str {
 }
 
 pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
-    let configured = business::configured(&visit.app.config, visit.tenant());
-    let store = visit.app.recorder.store();
-    let all = business::standings(
-        &visit.app.judge,
-        store.as_ref(),
-        visit.tenant(),
-        &configured,
-        visit.now,
-    )
-    .await?;
+    let all = visit.standings().await?;
     let table = Table {
         id: "readiness",
         caption: "Readiness, 0 to 4 on each question".to_owned(),

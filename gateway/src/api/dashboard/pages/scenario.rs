@@ -18,16 +18,7 @@ pub(in super::super) async fn standing(
     scenario: &str,
 ) -> Result<Standing, PageError> {
     let id = ScenarioId::new(scenario).map_err(|_| PageError::NotFound("scenario"))?;
-    let configured = business::configured(&visit.app.config, visit.tenant());
-    let store = visit.app.recorder.store();
-    let all = business::standings(
-        &visit.app.judge,
-        store.as_ref(),
-        visit.tenant(),
-        &configured,
-        visit.now,
-    )
-    .await?;
+    let all = visit.standings().await?;
     let found = all.into_iter().find(|one| one.scenario == id);
     found.ok_or(PageError::NotFound("scenario"))
 }
