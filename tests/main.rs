@@ -10,6 +10,7 @@
 )]
 
 mod abuse;
+mod alerts;
 mod architecture;
 mod bad_input;
 mod dashboard;
@@ -24,6 +25,7 @@ mod operator;
 mod plugins;
 #[path = "../gateway/store/tests/conformance/server.rs"]
 mod postgres;
+mod sampling;
 mod server_books;
 mod streams;
 mod surface;

@@ -1,5 +1,7 @@
 //! The subcommands and their arguments.
 
+mod replay;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ enum Command {
     Gateway(GatewayArgs),
     /// Measure what a call of a plugin costs.
     Plugin(PluginArgs),
+    /// Send an hour of traffic in which clients leave and upstreams refuse, and compare the ledger's tokens with theirs.
+    Replay(replay::ReplayArgs),
     /// Measure the books: posting, settling, size, and every question of a page.
     Ledger(LedgerArgs),
 }
@@ -194,6 +198,7 @@ impl Cli {
             Command::Load(args) => drive(&args).await,
             Command::Gateway(args) => gateway(&args).await,
             Command::Plugin(args) => plugin(&args).await,
+            Command::Replay(args) => replay::run(&args).await,
             Command::Ledger(args) => books(&args).await,
         }
     }

@@ -11,11 +11,11 @@ use anyhow::{Context, ensure};
 use crate::load::{self, LoadPlan, LoadResult, chat_request};
 use crate::process::Family;
 
-mod moegate;
+pub(crate) mod moegate;
 mod nginx;
 mod plugin;
 mod report;
-mod server;
+pub(crate) mod server;
 
 pub use plugin::{PluginThrough, measure as with_plugin};
 pub use report::{Comparison, Round};
@@ -78,7 +78,7 @@ pub async fn compare(plan: &GatewayPlan) -> anyhow::Result<Comparison> {
     let folder = tempfile::tempdir().context("a folder for the servers")?;
     let mock = Server::mock(&plan.bench).await?;
     let nginx = nginx::start(&plan.nginx, folder.path(), mock.address).await?;
-    let (gateway, key) = moegate::start(plan, folder.path(), mock.address).await?;
+    let (gateway, key) = moegate::start(plan, folder.path(), &[mock.address]).await?;
     let lines = [
         line(plan, Way::Direct, mock.address, None, None)?,
         line(plan, Way::Nginx, nginx.address, None, Some(nginx.family()))?,

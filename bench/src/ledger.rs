@@ -221,9 +221,9 @@ async fn of_pages(
     span: Span,
     note: &mut impl FnMut(&'static str, Vec<Duration>),
 ) -> Result<()> {
-    let mut times: [Vec<Duration>; 4] = Default::default();
+    let mut times: [Vec<Duration>; 5] = Default::default();
     for _ in 0..TIMES {
-        let [costs, traffic, judged, requests] = &mut times;
+        let [costs, traffic, judged, paired, requests] = &mut times;
         let begun = Instant::now();
         store.costs(Some(tenant.clone()), span, 96).await?;
         costs.push(begun.elapsed());
@@ -236,6 +236,11 @@ async fn of_pages(
             .await?;
         judged.push(begun.elapsed());
         let begun = Instant::now();
+        store
+            .paired(tenant.clone(), span, ledger::Ppm::new(500_000))
+            .await?;
+        paired.push(begun.elapsed());
+        let begun = Instant::now();
         let wanted = RequestsWanted {
             tenant: tenant.clone(),
             span,
@@ -246,10 +251,11 @@ async fn of_pages(
         store.requests(wanted).await?;
         requests.push(begun.elapsed());
     }
-    let [costs, traffic, judged, requests] = times;
+    let [costs, traffic, judged, paired, requests] = times;
     note("costs by day", costs);
     note("traffic by day", traffic);
     note("judgements", judged);
+    note("judge beside others", paired);
     note("requests, 200", requests);
     Ok(())
 }

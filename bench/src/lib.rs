@@ -1,5 +1,6 @@
 //! Measures Moegate: a mock upstream, a load driver, and the gateway beside nginx on the same mock in
-//! one run, what a call of a plugin costs, and what the books can take. It must not know how the gateway works inside: it speaks HTTP and reads `/proc`.
+//! one run, what a call of a plugin costs, what the books can take, and whether they hold after an hour in which everything
+//! goes wrong. It must not know how the gateway works inside: it speaks HTTP, reads `/proc` and the books.
 
 pub mod gateway;
 pub mod http;
@@ -9,3 +10,4 @@ pub mod machine;
 pub mod mock;
 pub mod plugin;
 pub mod process;
+pub mod replay;

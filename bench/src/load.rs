@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 mod client;
 
-use client::Client;
+pub(crate) use client::Client;
 
 /// What is sent, where, how often.
 #[derive(Debug, Clone)]

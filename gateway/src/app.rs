@@ -16,6 +16,7 @@ use openai_api::ApiError;
 use units::{Clock, ExpertId, IdSource, PoolId, RequestId, TenantId, Timestamp};
 
 use crate::admission::{Admission, Refusal};
+use crate::alerts::Alerts;
 use crate::api::{RequestContext, failure, respond};
 use crate::auth::{Authenticator, Principal};
 use crate::business::Judge;
@@ -28,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::plugins::{PluginChange, PluginExpert, Plugins};
 use crate::prices::Prices;
 use crate::recorder::Recorder;
+use crate::sampling::Sampling;
 use crate::sessions::Sessions;
 use crate::tenants::Tenants;
 
@@ -48,6 +50,8 @@ pub struct App {
     pub auth: Authenticator,
     /// May they.
     pub admission: Admission,
+    /// Who is told how far budgets are spent.
+    pub alerts: Alerts,
     /// The tenants and their scenarios.
     pub tenants: Arc<Tenants>,
     /// The experts on offer.
@@ -58,6 +62,8 @@ pub struct App {
     pub gates: Arc<Gates>,
     /// Keeps features of tenants that agree.
     pub capture: Capture,
+    /// Takes answers that are to be checked.
+    pub sampling: Sampling,
     /// Has the traffic changed?
     pub drift: Drift,
     /// What tenants have installed.

@@ -11,6 +11,7 @@ use economics::case::{Assessment, Case, Compared};
 use economics::forecast::{Spread, Uncertain};
 use economics::readiness::{Level, LoopPolicy, Readiness};
 use economics::scenario::{Factor, Scenario};
+use economics::sizing::Sizes;
 use economics::verdict::{Policy, Verdict};
 use ledger_store::{Author, CaseRecord, Store, VerdictRecord};
 use moka::sync::Cache;
@@ -33,7 +34,10 @@ const KEPT: u64 = 1_000;
 
 /// Judges cases, and remembers what it came to.
 #[derive(Debug, Clone)]
-pub struct Judge(Cache<JudgeKey, Arc<Judged>>);
+pub struct Judge {
+    judged: Cache<JudgeKey, Arc<Judged>>,
+    sized: Cache<JudgeKey, Arc<Sizes>>,
+}
 
 /// A case as it stands: the tenant, and a hash of everything it is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,7 +48,10 @@ struct JudgeKey {
 
 impl Default for Judge {
     fn default() -> Self {
-        Self(Cache::new(KEPT))
+        Self {
+            judged: Cache::new(KEPT),
+            sized: Cache::new(KEPT),
+        }
     }
 }
 
@@ -61,6 +68,8 @@ pub struct Standing {
     pub measured: Measured,
     /// What both come to; `None` without a case.
     pub judged: Option<Arc<Judged>>,
+    /// What the pilots of its case say; `None` where it names none.
+    pub sized: Option<Arc<Sizes>>,
     /// The verdicts given so far, oldest first.
     pub verdicts: Vec<VerdictRecord>,
 }
@@ -135,16 +144,27 @@ pub async fn standings(
                 Some(judge.of((tenant, &scenario), case, &measured, last(&verdicts), now)?)
             }
         };
+        let sized = match &case {
+            None => None,
+            Some((_, case)) => judge.sizes(tenant, case)?,
+        };
         standings.push(Standing {
             tenant: tenant.clone(),
             scenario,
             case,
             measured,
             judged,
+            sized,
             verdicts,
         });
     }
     Ok(standings)
+}
+
+/// Draws that are always the same.
+fn draws() -> impl FnMut() -> u64 {
+    let mut random = StdRng::seed_from_u64(SEED);
+    move || random.next_u64()
 }
 
 /// The verdict that stands.
@@ -182,19 +202,40 @@ impl Judge {
             tenant: tenant.clone(),
             hash: Sha256::digest(format!("{} {standing:?}", hashed(&input, &policy))).into(),
         };
-        if let Some(known) = self.0.get(&key) {
+        if let Some(known) = self.judged.get(&key) {
             return Ok(known);
         }
-        let mut random = StdRng::seed_from_u64(SEED);
-        let mut draws = || random.next_u64();
+        let mut draws = draws();
         let judged = Arc::new(Judged {
             assessment: input.assess(&policy, standing, &mut draws)?,
             cash: input.money.cash_bands(BAND_DRAWS, &mut draws)?,
             input,
             policy,
         });
-        self.0.insert(key, Arc::clone(&judged));
+        self.judged.insert(key, Arc::clone(&judged));
         Ok(judged)
+    }
+
+    /// What the pilots of a case say.
+    fn sizes(
+        &self,
+        tenant: &TenantId,
+        case: &BusinessCase,
+    ) -> Result<Option<Arc<Sizes>>, BusinessError> {
+        let Some(sizing) = &case.sizing else {
+            return Ok(None);
+        };
+        let text = serde_json::to_string(sizing).unwrap_or_default();
+        let key = JudgeKey {
+            tenant: tenant.clone(),
+            hash: Sha256::digest(text).into(),
+        };
+        if let Some(known) = self.sized.get(&key) {
+            return Ok(Some(known));
+        }
+        let sized = Arc::new(sizing.ask(&mut draws())?);
+        self.sized.insert(key, Arc::clone(&sized));
+        Ok(Some(sized))
     }
 }
 

@@ -7,6 +7,7 @@ mod docs;
 mod gate;
 mod key;
 mod ledger;
+mod noting;
 mod plugin;
 mod quality;
 mod scenario;

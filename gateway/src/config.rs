@@ -9,17 +9,20 @@ mod experts;
 mod load;
 mod plugins;
 mod policy;
+mod sampling;
 mod server;
 mod tenants;
 
 pub use books::{StoreConfig, StoreUrl};
 pub use check::ConfigError;
 pub use experts::{
-    ChildWorkers, PoolConfig, PriceRow, RateRow, RemoteConfig, WorkerAddress, WorkerDns,
+    ChildWorkers, ExchangeRow, PoolConfig, PriceRow, RateRow, RemoteConfig, TierRow, WorkerAddress,
+    WorkerDns,
 };
 pub use load::{Overrides, load};
 pub use plugins::PluginsConfig;
-pub use policy::{GateConfig, LogConfig, LogFormat, PolicyConfig};
+pub use policy::{AlertsConfig, GateConfig, LogConfig, LogFormat, PolicyConfig};
+pub use sampling::{JudgeConfig, VerifierConfig};
 pub use server::{ServerConfig, TlsConfig};
 pub use tenants::{CaptureConfig, ScenarioConfig, TenantConfig};
 
@@ -51,6 +54,12 @@ pub struct Config {
     /// Experts behind any OpenAI-compatible API.
     #[serde(default)]
     pub remotes: Vec<RemoteConfig>,
+    /// What other currencies are worth.
+    #[serde(default)]
+    pub fx: Vec<ExchangeRow>,
+    /// Who is told of what.
+    #[serde(default)]
+    pub alerts: AlertsConfig,
     /// Who may call.
     #[serde(default)]
     pub tenants: Vec<TenantConfig>,

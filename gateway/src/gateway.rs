@@ -13,6 +13,7 @@ use crate::children::Children;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::pools::{self, PoolsError};
+use crate::sampling::Checking;
 use crate::server::{Server, ServerError};
 
 /// A gateway that listens.
@@ -23,6 +24,7 @@ pub struct Gateway {
     operations: Option<Server>,
     children: Vec<(PoolId, Children)>,
     upkeep: Upkeep,
+    checking: Checking,
     address: SocketAddr,
 }
 
@@ -55,12 +57,14 @@ impl Gateway {
         let experts = pools::expert_pools(&config, &children)?;
         let app = Arc::new(App::build(config, experts, started).await?);
         let upkeep = Upkeep::start(&app);
+        let checking = Checking::start(&app);
         Ok(Self {
             app,
             server,
             operations,
             children,
             upkeep,
+            checking,
             address,
         })
     }
@@ -102,6 +106,7 @@ impl Gateway {
             drained.cancel();
         };
         tokio::join!(public, operations);
+        self.checking.stop().await;
         self.upkeep.stop().await;
         self.app.pool.shutdown().await;
         self.app.recorder.shutdown().await;

@@ -2,6 +2,7 @@
 //! wires the gate, the pool and the ledger. It must not know how an expert computes its answer.
 
 pub mod admission;
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod auth;
@@ -27,6 +28,7 @@ pub mod recorder;
 pub mod replay;
 pub mod request;
 pub mod retraining;
+pub mod sampling;
 pub mod secret;
 pub mod server;
 pub mod sessions;

@@ -96,6 +96,8 @@ pub struct Metrics {
     pub plugin_cpu: CounterVec,
     /// Versions of plugins that could not be loaded.
     pub plugin_load_failures: IntCounter,
+    /// Answers checked after they were given, by who checks (`judge`, `verifier`) and what came of it.
+    pub checks: IntCounterVec,
 }
 
 fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
@@ -307,6 +309,11 @@ impl Metrics {
                 "moegate_plugin_load_failures_total",
                 "Versions of plugins that could not be loaded.",
             )?,
+            checks: counters(
+                "moegate_answer_checks_total",
+                "Answers checked after they were given.",
+                &["source", "result"],
+            )?,
             workers: Arc::default(),
             registry,
         };
@@ -320,7 +327,7 @@ impl Metrics {
             .try_for_each(|metric| self.registry.register(metric))
     }
 
-    fn all(&self) -> [Box<dyn Collector>; 36] {
+    fn all(&self) -> [Box<dyn Collector>; 37] {
         [
             Box::new(self.request_duration.clone()),
             Box::new(self.token_usage.clone()),
@@ -358,6 +365,7 @@ impl Metrics {
             Box::new(self.plugin_shadows.clone()),
             Box::new(self.plugin_cpu.clone()),
             Box::new(self.plugin_load_failures.clone()),
+            Box::new(self.checks.clone()),
         ]
     }
 

@@ -26,6 +26,7 @@ use crate::api::{RequestContext, body, failure, header};
 use crate::app::App;
 use crate::auth::{Principal, Role};
 use crate::plugins::{Nested, NestedFacts, Scope};
+use crate::sampling::Sample;
 
 /// The decision's id, on every answer that has one.
 const X_DECISION: HeaderName = HeaderName::from_static("x-moegate-decision");
@@ -81,6 +82,7 @@ pub async fn serve(
     let raw = body::read(headers, body, bounds).await?;
     let chat = ChatRequest::parse(&raw)?;
     let mut route = Route::choose(app, &principal, &chat)?;
+    let sample = Sample::draw(app, &principal, context, &route, &raw);
     let body = RequestBody::new(raw).map_err(|why| {
         tracing::error!(%why, "a checked body is refused by the pool");
         failure::internal()
@@ -115,7 +117,12 @@ pub async fn serve(
         nested: scope.as_ref().map(|scope| Arc::clone(&scope.nested)),
     };
     slot.put(Booking::open(app, context, &principal, route, admitted));
-    let asked = Asked { slot, plan, scope };
+    let asked = Asked {
+        slot,
+        plan,
+        scope,
+        sample,
+    };
     let mut response = if form.streams {
         stream::answer(app, context, asked, form.wants_usage).await
     } else {
@@ -138,6 +145,8 @@ struct Asked {
     slot: Slot,
     plan: CallPlan,
     scope: Option<Arc<Scope>>,
+    /// The answer is to be checked.
+    sample: Option<Sample>,
 }
 
 /// What plugins are told of the request, where one may be asked.
@@ -179,6 +188,7 @@ fn plugin_scope(
         nested: Nested::new(app, facts),
         trouble: Mutex::default(),
         shadow: false,
+        booked_as: None,
     }))
 }
 

@@ -1,12 +1,15 @@
 //! The tenants of the configuration, made ready for requests: what each scenario allows and is worth.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use router::{Exploration, Policy};
 use units::{ExpertId, Nanos, ScenarioId, TenantId};
 
 use crate::catalog::Catalog;
-use crate::config::{CaptureConfig, Config, PolicyConfig, ScenarioConfig, TenantConfig};
+use crate::config::{
+    CaptureConfig, Config, JudgeConfig, PolicyConfig, ScenarioConfig, TenantConfig, VerifierConfig,
+};
 
 /// Every tenant by its id.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +43,10 @@ pub struct Rule {
     pub task: Option<String>,
     /// The workflow that serves it.
     pub workflow: Option<String>,
+    /// Who judges a share of the answers.
+    pub judge: Option<Arc<JudgeConfig>>,
+    /// What checks a share of the answers.
+    pub verifier: Option<Arc<VerifierConfig>>,
     /// Experts that tenant or scenario names.
     named: Vec<ExpertId>,
 }
@@ -132,6 +139,8 @@ impl Tenant {
                 policy: base,
                 task: None,
                 workflow: None,
+                judge: None,
+                verifier: None,
                 named,
             },
         }
@@ -172,11 +181,17 @@ fn rule(scenario: &ScenarioConfig, base: &Policy, outer: Option<&BTreeSet<Expert
             Some(outer) => outer.iter().filter(|e| own.contains(e)).cloned().collect(),
         });
     }
+    let allowed = scenario.allowed_experts.iter().flatten();
+    let judging = scenario.judge.iter();
+    let judging = judging.flat_map(|judge| [Some(&judge.expert), judge.against.as_ref()]);
+    let judging = judging.flatten();
     Rule {
         name: scenario.name.clone(),
         policy,
         task: scenario.task.clone(),
         workflow: scenario.workflow.clone(),
-        named: scenario.allowed_experts.iter().flatten().cloned().collect(),
+        judge: scenario.judge.clone().map(Arc::new),
+        verifier: scenario.verifier.clone().map(Arc::new),
+        named: allowed.chain(judging).cloned().collect(),
     }
 }

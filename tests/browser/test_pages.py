@@ -13,6 +13,7 @@ import shutil
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.chrome.service import Service
@@ -38,8 +39,9 @@ def browser():
 
 
 def arrives(browser, holds):
-    """A click returns before its page is there."""
-    WebDriverWait(browser, 20).until(lambda browser: holds())
+    """A click returns before its page is there, and what was found on the page before is gone then."""
+    gone = (NoSuchElementException, StaleElementReferenceException)
+    WebDriverWait(browser, 20, ignored_exceptions=gone).until(lambda browser: holds())
 
 
 def sized(browser, width):

@@ -53,6 +53,11 @@ impl Upstream {
         crate::mock::remote(id, self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How many requests came.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Acquire)
@@ -102,6 +107,17 @@ pub fn json(status: &str, body: &serde_json::Value) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// A chat completion of ten tokens in and one out that says this.
+pub fn says(text: &str) -> Vec<u8> {
+    let body = serde_json::json!({
+        "id": "x", "object": "chat.completion", "created": 1, "model": "mock",
+        "choices": [{"index": 0, "finish_reason": "stop",
+            "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 11},
+    });
+    json("200 OK", &body)
 }
 
 /// A chat completion that says it used so much.

@@ -13,12 +13,12 @@ use super::{GatewayPlan, quoted};
 const TENANT: &str = "bench";
 
 /// Starts it with a key of its tenant.
-pub(super) async fn start(
+pub(crate) async fn start(
     plan: &GatewayPlan,
     folder: &Path,
-    upstream: SocketAddr,
+    upstreams: &[SocketAddr],
 ) -> anyhow::Result<(Server, String)> {
-    configure(plan, folder, upstream)?;
+    configure(plan, folder, upstreams)?;
     let file = config_file(folder);
     let said = told(plan, folder, &["key", "create", "--tenant", TENANT]).await?;
     let key = said
@@ -35,9 +35,9 @@ pub(super) async fn start(
 pub(super) fn configure(
     plan: &GatewayPlan,
     folder: &Path,
-    upstream: SocketAddr,
+    upstreams: &[SocketAddr],
 ) -> anyhow::Result<()> {
-    std::fs::write(config_file(folder), config(plan, folder, upstream)?)?;
+    std::fs::write(config_file(folder), config(plan, folder, upstreams)?)?;
     Ok(())
 }
 
@@ -48,7 +48,7 @@ pub(super) fn first_expert(gate: &Path) -> anyhow::Result<String> {
 }
 
 /// Proves the books after the load: what `ledger verify` says.
-pub(super) async fn booked(plan: &GatewayPlan, folder: &Path) -> anyhow::Result<String> {
+pub(crate) async fn booked(plan: &GatewayPlan, folder: &Path) -> anyhow::Result<String> {
     told(plan, folder, &["ledger", "verify"]).await
 }
 
@@ -164,7 +164,7 @@ fn experts(gate: &Path) -> anyhow::Result<Vec<String>> {
     listed.iter().map(name).collect()
 }
 
-fn config(plan: &GatewayPlan, folder: &Path, upstream: SocketAddr) -> anyhow::Result<String> {
+fn config(plan: &GatewayPlan, folder: &Path, upstreams: &[SocketAddr]) -> anyhow::Result<String> {
     let store = quoted(&folder.join("var"))?;
     let gate = quoted(&plan.gate)?;
     let threads = plan.threads;
@@ -178,7 +178,11 @@ fn config(plan: &GatewayPlan, folder: &Path, upstream: SocketAddr) -> anyhow::Re
          value_per_accepted_task = \"0.35\"\n\n\
          [[plugins.rates]]\neffective_from = \"2026-01-01T00:00:00Z\"\nper_hour = \"0.048\"\nsource = \"bench\"\n"
     );
-    for expert in experts(&plan.gate)? {
+    // Experts in turns, so that a fallback goes elsewhere.
+    for (expert, upstream) in experts(&plan.gate)?
+        .into_iter()
+        .zip(upstreams.iter().cycle())
+    {
         let remote = format!(
             "\n[[remotes]]\nid = \"{expert}\"\nbase_url = \"http://{upstream}/v1\"\nupstream_model = \"mock\"\n\
              concurrency = 4096\n[[remotes.prices]]\neffective_from = \"2026-01-01T00:00:00Z\"\n\

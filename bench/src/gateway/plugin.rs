@@ -32,9 +32,9 @@ pub struct PluginThrough {
 pub async fn measure(plan: &GatewayPlan, guest: &Path) -> anyhow::Result<PluginThrough> {
     let folder = tempfile::tempdir().context("a folder for the servers")?;
     let mock = Server::mock(&plan.bench).await?;
-    moegate::configure(plan, folder.path(), mock.address)?;
+    moegate::configure(plan, folder.path(), &[mock.address])?;
     moegate::install(plan, folder.path(), guest).await?;
-    let (gateway, key) = moegate::start(plan, folder.path(), mock.address).await?;
+    let (gateway, key) = moegate::start(plan, folder.path(), &[mock.address]).await?;
     let asked = |model: &str| {
         let body = plugin::request(model);
         let plan = GatewayPlan {

@@ -14,12 +14,12 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::process::Family;
 
 /// A process that listens.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Held open, or what it says at its end would break it.
     output: Option<Lines<BufReader<ChildStdout>>>,
     pid: u32,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Asks it to end, and waits.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.ask_to_end();
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
         ended.context("a server does not end")??;

@@ -229,7 +229,7 @@ impl Traffic {
             events.push(LedgerEvent::Outcome(OutcomeRecord {
                 request: place.request,
                 tenant: tenant.clone(),
-                score: Ppm::new(if draw.chance(19, 850) { 1_000_000 } else { 0 }),
+                score: Some(Ppm::new(if draw.chance(19, 850) { 1_000_000 } else { 0 })),
                 source: OutcomeSource::User,
                 label: None,
                 comment_chars: 0,

@@ -11,17 +11,17 @@ use tokio::net::TcpStream;
 use crate::http::{Length, find, read_chunks, read_head, read_up_to, wrong};
 
 /// Sends one request after the other; connects again when it has to.
-pub(super) struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     stream: Option<TcpStream>,
     input: BytesMut,
 }
 
 /// An answer.
-pub(super) struct Reply {
+pub(crate) struct Reply {
     status: u16,
     /// When the first event of a stream came.
-    pub(super) first_event: Option<Instant>,
+    pub(crate) first_event: Option<Instant>,
     end: End,
 }
 
@@ -38,11 +38,11 @@ enum End {
 }
 
 impl Reply {
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status) && matches!(self.end, End::Whole | End::Done)
     }
 
-    pub(super) fn outcome(&self) -> String {
+    pub(crate) fn outcome(&self) -> String {
         match self.end {
             End::Whole | End::Done => self.status.to_string(),
             End::Error => "stream_error".to_owned(),
@@ -52,7 +52,7 @@ impl Reply {
 }
 
 impl Client {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             address,
             stream: None,
@@ -60,7 +60,7 @@ impl Client {
         }
     }
 
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {

@@ -175,7 +175,7 @@ impl Table {
         html! {
             div .scroll id=(self.id) tabindex="0" role="region" aria-label=(self.caption) {
                 table {
-                    caption { (self.caption) }
+                    caption { span { (self.caption) } }
                     thead { tr { @for (at, column) in self.columns.iter().enumerate() {
                         th .figure[at > 0 && column.figures] scope="col" { (column.name) }
                     } } }

@@ -3,10 +3,11 @@
 //! from.
 //!
 //! Before the money: [`scaling`] is the law of loss over parameters and tokens, [`curve`] that of accuracy over labels.
-//! Both carry the range they were fitted on, and refuse to speak of what lies further than ten times outside. For the
+//! [`sizing`] asks both of the pilots of a case. Both carry the range they were fitted on, and refuse to speak of what lies further than ten times outside. For the
 //! money: [`scenario`] is what a month earns, [`forecast`] how sure that is, [`confidence`] and [`prediction_powered`] how
-//! sure quality is, [`readiness`] whether the data can carry it, and [`verdict`] what follows from all of it.
+//! sure quality is, [`agreement`] what a judge's word is worth, [`readiness`] whether the data can carry it, and [`verdict`] what follows from all of it.
 
+pub mod agreement;
 pub mod case;
 pub mod confidence;
 pub mod curve;
@@ -21,6 +22,7 @@ mod reach;
 pub mod readiness;
 pub mod scaling;
 pub mod scenario;
+pub mod sizing;
 pub mod verdict;
 
 pub use draws::Draws;

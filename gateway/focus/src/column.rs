@@ -76,7 +76,7 @@ pub const COLUMNS: &[Column] = &[
     number("ContractedCost", |line| Cell::Number(line.list_cost)),
     number("ContractedUnitPrice", |line| Cell::number(line.unit_price)),
     number("EffectiveCost", |line| Cell::Number(line.cost)),
-    text("InvoiceId", |_| Cell::Null),
+    text("InvoiceId", |line| Cell::text(line.invoice())),
     text("InvoiceIssuerName", provider),
     number("ListCost", |line| Cell::Number(line.list_cost)),
     number("ListUnitPrice", |line| Cell::number(line.unit_price)),

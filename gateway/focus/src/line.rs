@@ -1,5 +1,7 @@
 //! A charge with all that its columns are computed from.
 
+use std::collections::BTreeSet;
+
 use ledger::{Charge, Meter, Method, Month};
 use units::{Currency, TenantId};
 
@@ -14,6 +16,8 @@ pub struct Issuer {
     pub name: String,
     /// The currency of charges without a price.
     pub currency: Currency,
+    /// Months that are closed: their charges are on an invoice, the others' are not yet.
+    pub closed: BTreeSet<Month>,
 }
 
 /// A charge with all that its columns are computed from.
@@ -114,6 +118,13 @@ impl<'a> Line<'a> {
     /// The month that it is billed in.
     pub(crate) fn month(&self) -> Month {
         Month::of(self.charge.from.start())
+    }
+
+    /// The invoice of a month that is closed: the billing account and the month.
+    pub(crate) fn invoice(&self) -> Option<String> {
+        let month = self.month();
+        let closed = self.issuer.closed.contains(&month);
+        closed.then(|| format!("{}-{month}", self.issuer.account))
     }
 
     /// The pool or the provider.

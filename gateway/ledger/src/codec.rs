@@ -39,6 +39,8 @@ const ATTEMPT: u8 = 1;
 const REQUEST: u8 = 2;
 const OUTCOME: u8 = 3;
 const COUNTERS: u8 = 4;
+/// A judgement that was asked for and did not come.
+const MISSING: u8 = 5;
 
 /// Appends a group of events to `out`.
 pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out: &mut Vec<u8>) {
@@ -55,7 +57,11 @@ pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out:
                 request::write(&mut writer, record);
             }
             LedgerEvent::Outcome(record) => {
-                writer.byte(OUTCOME);
+                writer.byte(if record.score.is_some() {
+                    OUTCOME
+                } else {
+                    MISSING
+                });
                 outcome::write(&mut writer, record);
             }
             LedgerEvent::Counters(record) => {
@@ -81,7 +87,8 @@ pub fn decode_events(bytes: &[u8]) -> Result<Vec<LedgerEvent>, CodecError> {
         events.push(match reader.byte()? {
             ATTEMPT => LedgerEvent::Attempt(attempt::read(&mut reader)?),
             REQUEST => LedgerEvent::Request(request::read(&mut reader)?),
-            OUTCOME => LedgerEvent::Outcome(outcome::read(&mut reader)?),
+            OUTCOME => LedgerEvent::Outcome(outcome::read(&mut reader, true)?),
+            MISSING => LedgerEvent::Outcome(outcome::read(&mut reader, false)?),
             COUNTERS => LedgerEvent::Counters(counters::read(&mut reader)?),
             _ => return Err(CodecError::Value("kind of event")),
         });

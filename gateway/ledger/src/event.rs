@@ -181,8 +181,8 @@ pub struct OutcomeRecord {
     pub request: RequestId,
     /// Whose request; a judgement by another tenant is refused.
     pub tenant: TenantId,
-    /// The score.
-    pub score: Ppm,
+    /// The score; `None` where a judge or a program was asked and came to none: missing, and no score of 0.
+    pub score: Option<Ppm>,
     /// Who judged.
     pub source: OutcomeSource,
     /// A short class name the judge gave, at most 64 bytes are kept.

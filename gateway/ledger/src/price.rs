@@ -70,7 +70,7 @@ fn used(attempt: &AttemptRecord) -> [Option<Used>; 5] {
 }
 
 /// The amount and its rate. Nothing used costs nothing where there is a price; where there is none, even
-/// that is unknown. So is an amount that no line holds: nobody pays it, and it must stop no other line.
+/// that is unknown.
 fn priced(
     rates: &RateBook,
     attempt: &AttemptRecord,
@@ -80,16 +80,9 @@ fn priced(
     let Host::Provider(provider) = &attempt.host else {
         return None;
     };
-    let own = RateSubject::Expert(attempt.expert.clone());
-    let (id, rate) = rates.at(&own, meter, attempt.finished).or_else(|| {
-        rates.at(
-            &RateSubject::Provider(provider.clone()),
-            meter,
-            attempt.finished,
-        )
-    })?;
-    let amount = rate.price.of(count).ok()?;
-    amount.to_i64().is_ok().then_some((amount, *id))
+    let whose = (provider, &attempt.expert);
+    let input = attempt.receipt.tokens.input().map(Tokens::get);
+    rates.price_line(whose, (meter, count), attempt.finished, input)
 }
 
 fn line(rates: &RateBook, attempt: &AttemptRecord, meter: Meter, count: Option<u64>) -> CostLine {

@@ -130,6 +130,9 @@ pub enum RateSubject {
     Pool(PoolId),
     /// All models of a provider.
     Provider(ProviderId),
+    /// The same for attempts with more input tokens than this: a tier. The highest one that an attempt is in goes before
+    /// the provider's price.
+    ProviderAbove(ProviderId, u64),
     /// One remote expert; goes before its provider's price.
     Expert(ExpertId),
 }
@@ -139,6 +142,9 @@ impl fmt::Display for RateSubject {
         match self {
             Self::Pool(id) => write!(f, "pool {id}"),
             Self::Provider(id) => write!(f, "provider {id}"),
+            Self::ProviderAbove(id, above) => {
+                write!(f, "provider {id} above {above} input tokens")
+            }
             Self::Expert(id) => write!(f, "expert {id}"),
         }
     }
@@ -253,6 +259,49 @@ impl RateBook {
             .range(start..=(meter, when))
             .next_back()
             .map(|(_, entry)| entry)
+    }
+
+    /// The price of a provider that is in force at an instant for an attempt of so many input tokens: that of the highest
+    /// tier it is in, or the provider's. `None` when nobody has said one, and when the provider has tiers and the count is
+    /// not known.
+    pub fn at_tier(
+        &self,
+        provider: &ProviderId,
+        meter: Meter,
+        when: Timestamp,
+        input: Option<u64>,
+    ) -> Option<&(RateId, Rate)> {
+        let tier = |above: u64| RateSubject::ProviderAbove(provider.clone(), above);
+        let mut tiers = self.rates.range(tier(0)..=tier(u64::MAX)).rev();
+        let Some(input) = input else {
+            return match tiers.next() {
+                Some(_) => None,
+                None => self.at(&RateSubject::Provider(provider.clone()), meter, when),
+            };
+        };
+        let within = |subject: &RateSubject| matches!(subject, RateSubject::ProviderAbove(_, above) if *above < input);
+        let found = tiers
+            .filter(|(subject, _)| within(subject))
+            .find_map(|(subject, _)| self.at(subject, meter, when));
+        found.or_else(|| self.at(&RateSubject::Provider(provider.clone()), meter, when))
+    }
+
+    /// What a count of a meter costs at a provider, and by which rate: an expert's own price goes before the provider's
+    /// tiers, and those before its price. `None` where there is no price, and for an amount that no line holds: nobody pays
+    /// it, and it must stop no other line.
+    pub fn price_line(
+        &self,
+        (provider, expert): (&ProviderId, &ExpertId),
+        (meter, count): (Meter, u64),
+        when: Timestamp,
+        input: Option<u64>,
+    ) -> Option<(Pico, RateId)> {
+        let own = RateSubject::Expert(expert.clone());
+        let (id, rate) = self
+            .at(&own, meter, when)
+            .or_else(|| self.at_tier(provider, meter, when, input))?;
+        let amount = rate.price.of(count).ok()?;
+        amount.to_i64().is_ok().then_some((amount, *id))
     }
 
     /// The currency of every price.

@@ -161,7 +161,7 @@ impl Feedback {
         Ok(OutcomeRecord {
             request,
             tenant: tenant.clone(),
-            score: ppm(self.score),
+            score: Some(ppm(self.score)),
             source,
             label: self.label.map(Arc::from),
             comment_chars: u32::try_from(comment_chars).unwrap_or(u32::MAX),

@@ -18,6 +18,7 @@ use units::{Clock, IdSource, KeyId, PoolId, TenantId, Timestamp};
 
 use super::App;
 use crate::admission::{Admission, Limits};
+use crate::alerts::Alerts;
 use crate::auth::{Authenticator, JwtConfigError, TenantAccess};
 use crate::business::Judge;
 use crate::capture::{Capture, Watch};
@@ -31,6 +32,7 @@ use crate::plugins::{PROVIDER, Plugins};
 use crate::prices::Prices;
 use crate::rates::{self, RateError};
 use crate::recorder::Recorder;
+use crate::sampling::Sampling;
 use crate::sessions::Sessions;
 use crate::stored_keys;
 use crate::tenants::Tenants;
@@ -216,6 +218,7 @@ impl App {
             started,
             prices: Prices::new(&catalog, &rates, clock.now()),
             capture: Capture::start(captures, &tenants, watch, metrics.clone()),
+            sampling: Sampling::new(metrics.clone()),
             drift: Drift::new(&catalog, config.gate.drift_window),
             gates,
             catalog: ArcSwap::from_pointee(catalog),
@@ -225,6 +228,7 @@ impl App {
             plugin_pool: PoolId::new(PROVIDER).map_err(|_| BuildError::Name)?,
             sessions: Sessions::default(),
             judge: Judge::default(),
+            alerts: Alerts::new(&config),
             config,
             clock,
             ids,

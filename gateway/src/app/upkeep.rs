@@ -31,6 +31,8 @@ const PLUGINS_EVERY: Duration = Duration::from_secs(1);
 const DRIFT_EVERY: Duration = Duration::from_secs(5);
 /// How often captured features that are too old are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// How often budgets are looked at for thresholds.
+const ALERTS_EVERY: Duration = Duration::from_secs(5);
 /// How often worker counters are recorded.
 const COUNTERS_EVERY: Duration = Duration::from_secs(5);
 
@@ -55,6 +57,7 @@ impl Upkeep {
             (SWEEP_EVERY, Chore::Sweep),
             (PRICES_EVERY, Chore::Prices),
             (BUDGETS_EVERY, Chore::Budgets),
+            (ALERTS_EVERY, Chore::Alerts),
             (COUNTERS_EVERY, Chore::Counters),
             (GATES_EVERY, Chore::Gates),
             (PLUGINS_EVERY, Chore::Plugins),
@@ -93,6 +96,7 @@ enum Chore {
     Sweep,
     Prices,
     Budgets,
+    Alerts,
     Counters,
     Gates,
     Plugins,
@@ -128,6 +132,11 @@ async fn every(period: Duration, stop: CancellationToken, app: Arc<App>, chore: 
             Chore::Budgets => {
                 if let Err(why) = app.restore_budgets().await {
                     tracing::warn!(%why, "spending cannot be read; what is known stays");
+                }
+            }
+            Chore::Alerts => {
+                if let Err(why) = app.alerts.look(&app).await {
+                    tracing::warn!(%why, "a threshold of a budget is not on record yet");
                 }
             }
             Chore::Counters => app.record_counters(&app.pool.samples()),

@@ -3,6 +3,7 @@
 
 use economics::forecast::Spread;
 use economics::scenario::{Baseline, Factor, REALISATION, Source, Spend};
+use economics::sizing::Sizing;
 use economics::verdict::Policy;
 use serde::{Deserialize, Serialize};
 use units::Timestamp;
@@ -51,6 +52,9 @@ pub struct BusinessCase {
     /// `investment`.
     #[serde(default)]
     pub estimates: Vec<Estimate>,
+    /// What pilots say of the accuracy that is wanted, before it is paid for.
+    #[serde(default)]
+    pub sizing: Option<Sizing>,
     /// When a verdict is given; absent: the policy that is shipped.
     #[serde(default)]
     pub policy: Option<Policy>,
@@ -131,6 +135,9 @@ impl BusinessCase {
     pub fn from_toml(text: &str) -> Result<Self, BusinessError> {
         let case: Self =
             toml::from_str(text).map_err(|why| BusinessError::Case(why.to_string()))?;
+        if let Some(sizing) = &case.sizing {
+            sizing.ask(&mut super::draws())?;
+        }
         case.checked()
     }
 

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use economics::agreement::Agreement;
 use economics::forecast::Day;
 use economics::readiness::Feedback;
 use ledger::{OutcomeSource, Ppm};
-use ledger_store::{Judgements, ScenarioSummary, Span, Store, StoreError};
+use ledger_store::{Judgements, Paired, ScenarioSummary, Span, Store, StoreError};
 use units::{Bucket, Pico, ScenarioId, TenantId, Timestamp};
 
 use super::share;
@@ -42,6 +43,8 @@ pub struct Measured {
     pub judged: Option<Judgement>,
     /// Judgements of every source.
     pub judgements: Vec<Judgements>,
+    /// What a judge says beside what others say of the same answers.
+    pub agreements: Vec<(OutcomeSource, Agreement)>,
     /// How outcomes come back.
     pub feedback: Feedback,
 }
@@ -57,13 +60,13 @@ pub struct Judgement {
     pub accepted: u64,
 }
 
-/// The source to believe: known answers before a checking program, that before the person who asked, and a model last.
+/// The source to believe: known answers before a checking program, and that before the person who asked. The word of a
+/// model that judges decides nothing by itself: it is held against the others and corrected by them.
 pub fn judged_of(judgements: &[Judgements]) -> Option<Judgement> {
     let order = [
         OutcomeSource::Gold,
         OutcomeSource::Verifier,
         OutcomeSource::User,
-        OutcomeSource::Judge,
     ];
     let found = order.into_iter().find_map(|source| {
         judgements
@@ -157,6 +160,7 @@ async fn judged(
         by_least.entry(least.get()).or_default().push(scenario);
     }
     let mut found: BTreeMap<ScenarioId, Vec<Judgements>> = BTreeMap::new();
+    let mut pairs: Vec<Paired> = Vec::new();
     for (least, scenarios) in by_least {
         let rows = store
             .judgements(tenant.clone(), span, Ppm::new(least))
@@ -166,6 +170,19 @@ async fn judged(
                 found.entry(row.scenario.clone()).or_default().push(row);
             }
         }
+        let rows = store.paired(tenant.clone(), span, Ppm::new(least)).await?;
+        let own = rows.into_iter();
+        pairs.extend(own.filter(|row| scenarios.contains(&&row.scenario)));
+    }
+    for pair in pairs {
+        let agreement = Agreement {
+            both: pair.both,
+            only_people: pair.only_people,
+            only_judge: pair.only_judge,
+            neither: pair.neither,
+        };
+        let one = all.entry(pair.scenario).or_default();
+        one.agreements.push((pair.source, agreement));
     }
     for (scenario, rows) in found {
         let one = all.entry(scenario).or_default();

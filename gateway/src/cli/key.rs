@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use ledger_store::{ApiKey as StoredKey, Author, Finance, KeyStore, Note};
+use ledger_store::{ApiKey as StoredKey, Finance, KeyStore};
 use units::{Clock, ExpertId, KeyId, Pico, TenantId, Timestamp};
 
+use super::noting::{self, Done};
 use super::{ConfigArgs, Table, runtime, say};
 use crate::admission::Limits;
 use crate::app::open_store;
@@ -106,23 +107,17 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<ExitCode> {
 async fn noted(
     store: &dyn Finance,
     tenant: &TenantId,
-    action: &str,
+    action: &'static str,
     (object, after): (String, String),
 ) -> anyhow::Result<()> {
-    let by = super::ledger::ByArgs::new(None, action.to_owned()).author()?;
-    let note = Note {
+    let done = Done {
         tenant: Some(tenant.clone()),
-        by: Author {
-            reason: String::new(),
-            ..by
-        },
-        action: action.to_owned(),
+        action,
         object,
-        before: None,
         after: Some(after),
+        ..Done::default()
     };
-    store.note(note).await?;
-    Ok(())
+    noting::note(store, done).await
 }
 
 async fn create(

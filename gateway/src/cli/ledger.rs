@@ -2,6 +2,7 @@
 
 mod books;
 mod export_focus;
+mod rerate;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum LedgerCommand {
     Period(books::PeriodArgs),
     /// Take a line back, and say what stands in its place.
     Correct(books::CorrectArgs),
+    /// Price again what was priced by the unit, at the price lists as they are now: what changed is corrected, line by line.
+    Rerate(rerate::RerateArgs),
     /// Note what was billed for a pool or by a provider.
     Invoice(books::InvoiceArgs),
     /// Print the audit log, latest first.
@@ -44,6 +47,7 @@ pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
         LedgerCommand::ExportFocus(args) => export_focus::run(&config, args),
         LedgerCommand::Period(args) => books::period(&config, args),
         LedgerCommand::Correct(args) => books::correct(&config, args),
+        LedgerCommand::Rerate(args) => rerate::run(&config, args),
         LedgerCommand::Invoice(args) => books::invoice(&config, args),
         LedgerCommand::Audit(args) => books::audit(&config, args),
     }

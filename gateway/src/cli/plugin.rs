@@ -10,6 +10,7 @@ mod stubs;
 mod template;
 mod tenant;
 mod trial;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -185,7 +186,10 @@ pub(super) fn run(args: &PluginArgs) -> anyhow::Result<ExitCode> {
             runtime(Some(1))?.block_on(author::publish(&folder.dir, registry.as_deref(), config))
         }
         PluginCommand::Inspect(folder) => author::inspect(&folder.dir),
-        PluginCommand::Trust(trust) => tenant::trust(&args.config.load()?, trust),
+        PluginCommand::Trust(trust) => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(tenant::trust(&config, trust))
+        }
         PluginCommand::Install(install) => {
             let config = args.config.load()?;
             runtime(Some(1))?.block_on(tenant::install(&config, install))
@@ -195,12 +199,22 @@ pub(super) fn run(args: &PluginArgs) -> anyhow::Result<ExitCode> {
             whose,
             version,
             percent,
-        } => tenant::canary(&args.config.load()?, whose, version, *percent),
-        PluginCommand::Shadow { whose, version } => {
-            tenant::shadow(&args.config.load()?, whose, version.as_ref())
+        } => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(versions::canary(&config, whose, version, *percent))
         }
-        PluginCommand::Rollback(whose) => tenant::rollback(&args.config.load()?, whose),
-        PluginCommand::Remove(whose) => tenant::remove(&args.config.load()?, whose),
+        PluginCommand::Shadow { whose, version } => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(versions::shadow(&config, whose, version.as_ref()))
+        }
+        PluginCommand::Rollback(whose) => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(versions::rollback(&config, whose))
+        }
+        PluginCommand::Remove(whose) => {
+            let config = args.config.load()?;
+            runtime(Some(1))?.block_on(versions::remove(&config, whose))
+        }
         PluginCommand::Secret(secret) => secret::run(&args.config.load()?, secret),
         PluginCommand::Steps { tenant } => {
             let config = args.config.load()?;

@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use units::Currency;
 
 /// Where the ledger and its journal live.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +16,8 @@ pub struct StoreConfig {
     /// Where the books are: `sqlite:` and a file, or `postgres://` and a server's address; absent: `moegate.sqlite` in
     /// `dir`. One with a password belongs in the environment, as `MOEGATE__STORE__URL`.
     pub url: Option<StoreUrl>,
+    /// The currency of the books; absent: that of the price lists, where they are all of one.
+    pub currency: Option<Currency>,
     /// Length of a pool window in seconds: how often idle cost is allocated. A divisor of 900.
     pub window_seconds: u32,
 }
@@ -24,6 +27,7 @@ impl Default for StoreConfig {
         Self {
             dir: PathBuf::from("var"),
             url: None,
+            currency: None,
             window_seconds: 900,
         }
     }

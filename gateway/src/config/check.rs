@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::experts::IdleName;
-use super::{Config, PoolConfig, RemoteConfig, TenantConfig};
+use super::{Config, PoolConfig, RemoteConfig, ScenarioConfig, TenantConfig};
 
 /// Why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,15 @@ fn wrong<T>(key: impl Into<String>, why: impl Into<String>) -> Result<T, Wrong> 
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     check_server(config)?;
     check_policy(config)?;
+    if let Some(url) = &config.alerts.url {
+        let uri = url.parse::<http::Uri>().ok();
+        let plain = uri.filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+        if plain.is_none() {
+            return wrong("alerts.url", "must be an http:// address with a host");
+        }
+    }
     let mut names = BTreeSet::new();
+    check_exchange(config)?;
     for (at, pool) in config.pools.iter().enumerate() {
         check_pool(&format!("pools[{at}]"), pool)?;
         if !names.insert(pool.id.as_str()) {
@@ -71,6 +79,28 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         check_tenant(&format!("tenants[{at}]"), tenant)?;
         if !tenants.insert(tenant.id.as_str()) {
             return wrong(format!("tenants[{at}].id"), "is used twice");
+        }
+    }
+    Ok(())
+}
+
+fn check_exchange(config: &Config) -> Result<(), Wrong> {
+    let mut seen = BTreeSet::new();
+    for (at, row) in config.fx.iter().enumerate() {
+        let key = |field: &str| format!("fx[{at}].{field}");
+        if row.from == row.to {
+            return wrong(key("to"), "is the same currency");
+        }
+        if row.rate == units::Pico::ZERO {
+            return wrong(key("rate"), "must be above 0");
+        }
+        let Ok(instant) = row.effective_from.parse::<jiff::Timestamp>() else {
+            let why = format!("{:?} is no RFC 3339 instant", row.effective_from);
+            return wrong(key("effective_from"), why);
+        };
+        if !seen.insert((row.from, row.to, instant)) {
+            let why = "two rates of one currency start at the same instant";
+            return wrong(key("effective_from"), why);
         }
     }
     Ok(())
@@ -170,6 +200,17 @@ fn check_remote(key: &str, remote: &RemoteConfig) -> Result<(), Wrong> {
             "must start with http:// or https://",
         );
     }
+    for (at, price) in remote.prices.iter().enumerate() {
+        let mut bounds = BTreeSet::new();
+        for tier in &price.tiers {
+            if !bounds.insert(tier.above_input_tokens) {
+                return wrong(
+                    format!("{key}.prices[{at}].tiers"),
+                    format!("two are above {} tokens", tier.above_input_tokens),
+                );
+            }
+        }
+    }
     check_dates(
         key,
         "prices",
@@ -232,6 +273,39 @@ fn check_tenant(key: &str, tenant: &TenantConfig) -> Result<(), Wrong> {
                 "must be between 0 and 1",
             );
         }
+        check_sampling(&key, scenario)?;
+    }
+    Ok(())
+}
+
+/// Who judges and what checks.
+fn check_sampling(key: &str, scenario: &ScenarioConfig) -> Result<(), Wrong> {
+    let shares = [
+        ("judge", scenario.judge.as_ref().map(|one| one.share)),
+        ("verifier", scenario.verifier.as_ref().map(|one| one.share)),
+    ];
+    for (who, share) in shares {
+        if share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+            return wrong(
+                format!("{key}.{who}.share"),
+                "must be above 0 and at most 1",
+            );
+        }
+    }
+    let Some(judge) = &scenario.judge else {
+        return Ok(());
+    };
+    if judge.against.as_ref() == Some(&judge.expert) {
+        return wrong(
+            format!("{key}.judge.against"),
+            "nobody judges their own answer",
+        );
+    }
+    if judge.rubric.trim().is_empty() || judge.rubric.len() > 4_000 {
+        return wrong(
+            format!("{key}.judge.rubric"),
+            "must say in 1 to 4000 bytes what makes an answer good",
+        );
     }
     Ok(())
 }

@@ -218,6 +218,49 @@ pub struct PriceRow {
     /// Reasoning tokens; absent means the price of `output`.
     #[serde(default, deserialize_with = "optional_amount")]
     pub reasoning: Option<Pico>,
+    /// Other prices for attempts with many input tokens.
+    #[serde(default)]
+    pub tiers: Vec<TierRow>,
+}
+
+/// Prices of attempts with more input tokens than a bound. What is absent costs what it does below.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierRow {
+    /// For attempts with more input tokens than this, those from a cache included.
+    pub above_input_tokens: u64,
+    /// Computed input tokens.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub input: Option<Pico>,
+    /// Input tokens read from a cache.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub cache_read: Option<Pico>,
+    /// Input tokens written to a cache.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub cache_write: Option<Pico>,
+    /// Output tokens.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub output: Option<Pico>,
+    /// Reasoning tokens; absent means the tier's `output`.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub reasoning: Option<Pico>,
+}
+
+/// What a unit of one currency is worth in another from a date on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeRow {
+    /// The currency of price lists.
+    pub from: Currency,
+    /// The currency of the books.
+    pub to: Currency,
+    /// What a unit of it is worth, a decimal text such as `"1.0832"`.
+    #[serde(deserialize_with = "amount")]
+    pub rate: Pico,
+    /// First instant, RFC 3339.
+    pub effective_from: String,
+    /// Where the figure comes from.
+    pub source: String,
 }
 
 fn usd() -> Currency {

@@ -71,6 +71,15 @@ impl Default for PolicyConfig {
     }
 }
 
+/// Who is told of what.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertsConfig {
+    /// Where an Alertmanager takes alerts, such as `http://127.0.0.1:9093/api/v2/alerts`; absent: nobody is told, and what
+    /// happened is on record.
+    pub url: Option<String>,
+}
+
 /// What is logged and how.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]

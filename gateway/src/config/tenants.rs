@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use units::{ExpertId, Pico, ScenarioId, TenantId};
 
 use super::experts::optional_amount;
+use super::sampling::{JudgeConfig, VerifierConfig};
 use crate::admission::TenantLimits;
 
 /// An organisation or department.
@@ -20,6 +21,9 @@ pub struct TenantConfig {
     /// Requests, tokens, concurrency and money.
     #[serde(default)]
     pub limits: TenantLimits,
+    /// Who is to be told when its budget is half, four fifths and wholly spent.
+    #[serde(default)]
+    pub budget_contacts: Vec<String>,
     /// Experts it may use; absent means all.
     #[serde(default)]
     pub allowed_experts: Option<BTreeSet<ExpertId>>,
@@ -80,6 +84,12 @@ pub struct ScenarioConfig {
     /// An outcome is accepted from this score on, 0 to 1.
     #[serde(default = "acceptance")]
     pub acceptance_threshold: f32,
+    /// Who judges a share of its answers.
+    #[serde(default)]
+    pub judge: Option<JudgeConfig>,
+    /// What checks a share of its answers.
+    #[serde(default)]
+    pub verifier: Option<VerifierConfig>,
 }
 
 fn utc() -> jiff::tz::TimeZone {

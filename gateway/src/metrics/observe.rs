@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use expert_pool::{WorkerCounters, WorkerSample};
-use units::{Nanos, Timestamp};
+use expert_pool::{AttemptReport, WorkerCounters, WorkerSample};
+use units::{AttemptStatus, Nanos, Pico, Purpose, Timestamp};
 
 use super::Metrics;
 use crate::admission::BudgetUse;
@@ -64,6 +64,41 @@ impl Metrics {
             now.insert(sample.worker.clone(), counters);
         }
         *seen = now;
+    }
+
+    /// Counts a try at an expert: its time, tokens and cost.
+    pub fn count_attempt(&self, report: &AttemptReport, purpose: Purpose, price: Option<Pico>) {
+        let seconds = |time: Nanos| time.to_duration().as_secs_f64();
+        let expert = report.expert.as_str();
+        let labels = [expert, purpose.as_str(), report.status.as_str()];
+        self.attempts.with_label_values(&labels).inc();
+        match price.and_then(|p| u64::try_from(p.get().div_euclid(1_000)).ok()) {
+            Some(nano) => self.cost.with_label_values(&[expert]).inc_by(nano),
+            None => self.cost_unknown.with_label_values(&[expert]).inc(),
+        }
+        if let Some(time) = report.receipt.device_ns {
+            let pool = report.pool.as_str();
+            let booked = self.receipt_seconds.with_label_values(&[pool]);
+            booked.inc_by(seconds(time));
+        }
+        if let Some(time) = report.receipt.cpu_ns {
+            let spent = self.plugin_cpu.with_label_values(&[expert]);
+            spent.inc_by(seconds(time));
+        }
+        let tokens = &report.receipt.tokens;
+        for (kind, count) in [("input", tokens.input()), ("output", tokens.output())] {
+            if let Some(count) = count.and_then(|c| u32::try_from(c.get()).ok()) {
+                let usage = self.token_usage.with_label_values(&[expert, kind]);
+                usage.observe(f64::from(count));
+            }
+        }
+        let failed = match report.status {
+            AttemptStatus::Ok => "",
+            failed => failed.as_str(),
+        };
+        let took = report.finished.since(report.started);
+        let operation = self.operation.with_label_values(&[expert, failed]);
+        operation.observe(seconds(took));
     }
 
     /// Tells how many budgets are how far spent.

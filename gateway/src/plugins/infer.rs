@@ -148,6 +148,7 @@ impl Asking {
             nested: Arc::clone(&scope.nested),
             trouble: Mutex::default(),
             shadow: scope.shadow,
+            booked_as: scope.booked_as,
         });
         let booked = Arc::clone(&deeper);
         let plan = CallPlan {

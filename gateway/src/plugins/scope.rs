@@ -35,8 +35,10 @@ pub struct Scope {
     pub nested: Arc<Nested>,
     /// Why the plugin failed, for the client.
     pub trouble: Mutex<Option<ApiError>>,
-    /// Nobody hears the answer: what is spent for it is booked as such.
+    /// Nobody hears the answer: nothing leaves, and what is spent for it is booked as such.
     pub shadow: bool,
+    /// What its attempts are booked as, where they are not the client's.
+    pub booked_as: Option<Purpose>,
 }
 
 impl Scope {
@@ -53,15 +55,16 @@ impl Scope {
             nested: Arc::clone(&self.nested),
             trouble: Mutex::default(),
             shadow: true,
+            booked_as: Some(Purpose::Shadow),
         }
     }
 
     /// Books attempts that were made for this request.
-    pub(super) fn book(&self, mut reports: Vec<AttemptReport>) {
-        if self.shadow {
+    pub(crate) fn book(&self, mut reports: Vec<AttemptReport>) {
+        if let Some(purpose) = self.booked_as {
             for report in &mut reports {
-                report.purpose = Purpose::Shadow;
-                report.receipt.purpose = Purpose::Shadow;
+                report.purpose = purpose;
+                report.receipt.purpose = purpose;
             }
         }
         self.nested.add(reports);

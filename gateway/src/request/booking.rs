@@ -9,7 +9,7 @@ use ledger::{
 };
 use parking_lot::Mutex;
 use router::{Decision, Reason};
-use units::{AttemptStatus, ExpertId, Nanos, Pico, Purpose, TenantId, Tokens};
+use units::{ExpertId, Nanos, Pico, Purpose, TenantId, Tokens};
 
 use super::{Route, attempt_record};
 use crate::admission::Permit;
@@ -195,41 +195,7 @@ impl Booking {
             metrics.unassigned.inc();
         }
         for (report, price) in reports.iter().zip(prices) {
-            let expert = report.expert.as_str();
-            let labels = [expert, report.purpose.as_str(), report.status.as_str()];
-            metrics.attempts.with_label_values(&labels).inc();
-            match price.and_then(|p| u64::try_from(p.get().div_euclid(1_000)).ok()) {
-                Some(nano) => metrics.cost.with_label_values(&[expert]).inc_by(nano),
-                None => metrics.cost_unknown.with_label_values(&[expert]).inc(),
-            }
-            if let Some(time) = report.receipt.device_ns {
-                let pool = metrics
-                    .receipt_seconds
-                    .with_label_values(&[report.pool.as_str()]);
-                pool.inc_by(seconds(time));
-            }
-            if let Some(time) = report.receipt.cpu_ns {
-                metrics
-                    .plugin_cpu
-                    .with_label_values(&[expert])
-                    .inc_by(seconds(time));
-            }
-            let tokens = &report.receipt.tokens;
-            for (kind, count) in [("input", tokens.input()), ("output", tokens.output())] {
-                if let Some(count) = count.and_then(|c| u32::try_from(c.get()).ok()) {
-                    let usage = metrics.token_usage.with_label_values(&[expert, kind]);
-                    usage.observe(f64::from(count));
-                }
-            }
-            let failed = match report.status {
-                AttemptStatus::Ok => "",
-                failed => failed.as_str(),
-            };
-            let took = report.finished.since(report.started);
-            metrics
-                .operation
-                .with_label_values(&[expert, failed])
-                .observe(seconds(took));
+            metrics.count_attempt(report, report.purpose, *price);
             if self.streamed {
                 self.count_tokens_in_time(report);
             }

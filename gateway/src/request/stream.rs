@@ -11,11 +11,13 @@ use expert_pool::{AttemptReport, ExpertStream, StreamEvent};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
 use openai_api::sse;
+use serde_json::Value;
 use units::{AttemptStatus, ExpertId};
 
 use super::{Asked, Ending, Slot, X_EXPERT, failed};
 use crate::api::{RequestContext, failure, header, respond};
 use crate::app::App;
+use crate::sampling::Sample;
 
 pub(super) async fn answer(
     app: &Arc<App>,
@@ -23,7 +25,12 @@ pub(super) async fn answer(
     asked: Asked,
     wants_usage: bool,
 ) -> Response<Body> {
-    let Asked { slot, plan, scope } = asked;
+    let Asked {
+        slot,
+        plan,
+        scope,
+        sample,
+    } = asked;
     let outcome = app.pool.stream(plan).await;
     slot.add(outcome.attempts);
     let stream = match outcome.result {
@@ -47,6 +54,7 @@ pub(super) async fn answer(
         expert: expert.clone(),
         stream: Some(stream),
         slot,
+        sample: sample.map(|sample| (sample, Arc::clone(app))),
         usage: None,
         last: VecDeque::new(),
     };
@@ -74,6 +82,8 @@ struct Relay {
     expert: ExpertId,
     stream: Option<ExpertStream>,
     slot: Slot,
+    /// The answer is to be checked, by whom it is told here.
+    sample: Option<(Sample, Arc<App>)>,
     /// The usage chunk waits for the journal, as the last frames do.
     usage: Option<Bytes>,
     last: VecDeque<Bytes>,
@@ -89,6 +99,9 @@ impl Relay {
                     }
                 }
                 Some(StreamEvent::Frame(frame)) => {
+                    if let Some((sample, _)) = &mut self.sample {
+                        sample.hear(&piece(frame.data()));
+                    }
                     return Some(frame.event_for(self.expert.as_str(), &self.id));
                 }
                 Some(StreamEvent::End(report)) => {
@@ -123,7 +136,17 @@ impl Relay {
             self.last.push_back(sse::error_frame(&error));
             return;
         }
+        if let Some((sample, app)) = self.sample.take() {
+            app.sampling.offer(sample.answered(&self.expert));
+        }
         self.last.extend(self.usage.take());
         self.last.push_back(sse::DONE);
     }
+}
+
+/// The text that a frame adds to the first choice.
+fn piece(frame: &[u8]) -> String {
+    let frame: Value = serde_json::from_slice(frame).unwrap_or_default();
+    let text = frame.pointer("/choices/0/delta/content");
+    text.and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::Response;
+use serde_json::Value;
 
 use super::{Asked, Ending, X_COST, X_EXPERT, failed};
 use crate::api::{RequestContext, failure, header, respond};
@@ -14,7 +15,12 @@ pub(super) async fn answer(
     context: &RequestContext,
     asked: Asked,
 ) -> Response<Body> {
-    let Asked { slot, plan, scope } = asked;
+    let Asked {
+        slot,
+        plan,
+        scope,
+        sample,
+    } = asked;
     // Dropped while waiting, the pool calls `Slot::abandon`.
     let outcome = app.pool.call(plan).await;
     let Some(mut booking) = slot.take() else {
@@ -32,6 +38,10 @@ pub(super) async fn answer(
             let booked = booking.close(&ending);
             if !booked.recorded {
                 return app.refuse(context, &failure::not_recorded());
+            }
+            if let Some(mut sample) = sample {
+                sample.hear(&text(&answer.body));
+                app.sampling.offer(sample.answered(&answer.expert));
             }
             let mut response = respond::json_bytes(context, body);
             let headers = response.headers_mut();
@@ -51,4 +61,11 @@ pub(super) async fn answer(
             app.refuse(context, &error)
         }
     }
+}
+
+/// The text of an answer's first choice.
+fn text(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = body.pointer("/choices/0/message/content");
+    text.and_then(Value::as_str).unwrap_or_default().to_owned()
 }

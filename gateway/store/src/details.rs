@@ -31,13 +31,17 @@ pub trait Details: Send + Sync + Debug {
     /// Every price that was ever used, by subject, meter and first instant.
     fn rate_cards(&self) -> StoreFuture<'_, Vec<(Meter, ChargeRate)>>;
 
-    /// Judgements that count, of requests of the span, by scenario and source. `least` is the score of an accepted answer.
+    /// Judgements of requests of the days of UTC that the span touches, by scenario and source. `least` is the score of an
+    /// accepted answer.
     fn judgements(
         &self,
         tenant: TenantId,
         span: Span,
         least: Ppm,
     ) -> StoreFuture<'_, Vec<Judgements>>;
+
+    /// Requests of the same days that a judge and somebody else judged, by scenario and by who else: how often they agree.
+    fn paired(&self, tenant: TenantId, span: Span, least: Ppm) -> StoreFuture<'_, Vec<Paired>>;
 
     /// Requests of a tenant in a span, latest first.
     fn requests(&self, wanted: RequestsWanted) -> StoreFuture<'_, Vec<RequestLine>>;
@@ -126,8 +130,27 @@ pub struct Judgements {
     pub reasoned: u64,
     /// Judgements within 30 days of their request.
     pub in_time: u64,
+    /// Judgements that were asked for and did not come; in none of the other counts.
+    pub missing: u64,
     /// Mean time from the request to its judgement.
     pub delay: Nanos,
+}
+
+/// Requests that a judge and another source judged, by what they say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paired {
+    /// The scenario.
+    pub scenario: ScenarioId,
+    /// The other source.
+    pub source: OutcomeSource,
+    /// Both accept.
+    pub both: u64,
+    /// The other source accepts, the judge does not.
+    pub only_people: u64,
+    /// The judge accepts, the other source does not.
+    pub only_judge: u64,
+    /// Neither accepts.
+    pub neither: u64,
 }
 
 /// Which requests.

@@ -3,10 +3,10 @@
 
 use std::fmt::Debug;
 
-use ledger::{LineId, Month};
-use units::{Pico, ScenarioId, TenantId, Timestamp};
+use ledger::{LineId, Meter, Month, RateId};
+use units::{ExpertId, Pico, ProviderId, ScenarioId, TenantId, Timestamp};
 
-use crate::StoreFuture;
+use crate::{Span, StoreFuture};
 
 /// Writes and reads what finance people add.
 pub trait Finance: Send + Sync + Debug {
@@ -39,6 +39,14 @@ pub trait Finance: Send + Sync + Debug {
     ///
     /// Fails with `NotFound` without that line, `Refused` where the line cannot be corrected so.
     fn correct(&self, order: Correction) -> StoreFuture<'_, Corrected>;
+
+    /// Lines that were priced by the unit and never taken back, of a span, after line `after`: at most `most`, by id.
+    fn unit_priced(
+        &self,
+        span: Span,
+        after: Option<LineId>,
+        most: u32,
+    ) -> StoreFuture<'_, Vec<UnitPriced>>;
 
     /// Puts a new version of a scenario's case; its number.
     fn put_case(
@@ -193,6 +201,31 @@ pub enum Instead {
     Tenant(TenantId, ScenarioId),
     /// It was another amount. Only for what is priced by the unit: a pool's lines sum up to its bill.
     Amount(Pico),
+    /// The same at another price of the list.
+    Rated(Pico, RateId),
+}
+
+/// A line that was priced by the unit, with what its price depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitPriced {
+    /// The line.
+    pub line: LineId,
+    /// Who charges.
+    pub provider: ProviderId,
+    /// The expert.
+    pub expert: ExpertId,
+    /// What was counted.
+    pub meter: Meter,
+    /// How much.
+    pub quantity: u64,
+    /// Input tokens of its attempt, as far as known.
+    pub input: Option<u64>,
+    /// The end of its attempt, which says which price was in force.
+    pub finished: Timestamp,
+    /// What it cost; `None` is unknown.
+    pub amount: Option<Pico>,
+    /// The price that was used.
+    pub rate: Option<RateId>,
 }
 
 /// What a correction came to.

@@ -19,13 +19,13 @@ mod store;
 
 pub use capture::{CaptureRecord, CaptureStore, CaptureUsage, Forget, ShadowRecord, ShadowSummary};
 pub use details::{
-    AttemptLine, CostRow, Details, Judgements, PoolTime, PostedLine, RequestDetail, RequestLine,
-    RequestsWanted, Traffic,
+    AttemptLine, CostRow, Details, Judgements, Paired, PoolTime, PostedLine, RequestDetail,
+    RequestLine, RequestsWanted, Traffic,
 };
 pub use error::{JournalError, StoreError};
 pub use finance::{
     AuditEntry, AuditOf, Author, CaseRecord, Corrected, Correction, Finance, Instead, Invoice,
-    Note, PeriodRecord, PeriodState, VerdictRecord,
+    Note, PeriodRecord, PeriodState, UnitPriced, VerdictRecord,
 };
 pub use journal::{Journal, JournalConfig, JournalStatus};
 pub use judged::{Judged, JudgedQuery, JudgedRequest, Judgement};

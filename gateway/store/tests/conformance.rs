@@ -42,12 +42,16 @@ mod corrections;
 mod crash;
 #[path = "conformance/finance.rs"]
 mod finance;
+#[path = "conformance/invariants.rs"]
+mod invariants;
 #[path = "conformance/journal.rs"]
 mod journal;
 #[path = "conformance/judged.rs"]
 mod judged;
 #[path = "conformance/keys.rs"]
 mod keys;
+#[path = "conformance/older.rs"]
+mod older;
 #[path = "conformance/plugins.rs"]
 mod plugins;
 #[path = "conformance/postgres.rs"]

@@ -16,7 +16,7 @@ pub enum MoneyError {
     #[error("{0:?} is not an amount: a decimal number with at most 12 places")]
     Text(String),
     /// The text is no ISO 4217 code.
-    #[error("{0:?} is not a currency: three capital letters")]
+    #[error("{0:?} is not a currency: expected a code of ISO 4217, such as USD")]
     Currency(String),
 }
 
@@ -150,14 +150,24 @@ impl<'de> Deserialize<'de> for Pico {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency([u8; 3]);
 
+/// The codes of ISO 4217 that are money in use today, in order.
+const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN \
+    BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD \
+    FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY \
+    KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP \
+    MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR \
+    RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT \
+    TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER \
+    ZAR ZMW ZWG";
+
 impl Currency {
     /// US dollars.
     pub const USD: Self = Self(*b"USD");
 
-    /// Parses three capital letters.
+    /// The currency of a code of ISO 4217, in capital letters.
     pub fn new(text: &str) -> Result<Self, MoneyError> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
-            Ok(code) if code.iter().all(u8::is_ascii_uppercase) => Ok(Self(code)),
+            Ok(code) if CODES.split(' ').any(|known| known == text) => Ok(Self(code)),
             _ => Err(MoneyError::Currency(text.chars().take(8).collect())),
         }
     }
@@ -213,7 +223,10 @@ mod tests {
         for text in ["", "-", ".5", "1.0000000000001", "1e3", "+1", "$3", "1,5"] {
             assert!(text.parse::<Pico>().is_err(), "{text:?}");
         }
-        assert!(Currency::new("usd").is_err());
+        for text in ["usd", "XYZ", "US", "USDX", "", "A B", "US "] {
+            assert!(Currency::new(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Currency::new("USD"), Ok(Currency::USD));
     }
 
     #[test]

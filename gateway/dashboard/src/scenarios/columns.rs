@@ -9,7 +9,7 @@ pub(super) fn table(view: &ScenariosPage) -> Markup {
     html! {
         div .scroll role="region" aria-labelledby="table-caption" tabindex="0" {
             table {
-                caption #table-caption { "Scenarios, " (view.basis.as_str()) " cost" }
+                caption { span #table-caption { "Scenarios, " (view.basis.as_str()) " cost" } }
                 thead {
                     tr {
                         th scope="col" { "Scenario" }

@@ -301,6 +301,29 @@ fn an_empty_span_is_a_file_with_a_header() {
     assert_eq!(issuer().currency, Currency::USD);
 }
 
+#[test]
+fn charges_of_a_closed_month_are_on_its_invoice() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("closed.csv");
+    let month = "2026-11".parse().unwrap();
+    for (closed, invoice) in [(vec![], ""), (vec![month], "acme-2026-11")] {
+        let issuer = focus::Issuer {
+            closed: closed.into_iter().collect(),
+            ..issuer()
+        };
+        let mut export = Export::begin(&out, Format::Csv, issuer).unwrap();
+        for charge in charges() {
+            export.take(charge).unwrap();
+        }
+        export.finish().unwrap();
+        let rows = rows(&out);
+        assert!(!rows.is_empty());
+        for row in rows {
+            assert_eq!(row["InvoiceId"], invoice);
+        }
+    }
+}
+
 /// Rules of the validator that contradict each other: InvoiceId must be null and must not be null, whatever the row.
 const CONTRADICTION: [&str; 2] = ["InvoiceId-C-004-C", "InvoiceId-C-005-C"];
 /// What the gateway claims to support; the rest does not apply.

@@ -9,6 +9,7 @@ pub(crate) fn issuer() -> Issuer {
         account: "acme".to_owned(),
         name: "Acme platform".to_owned(),
         currency: Currency::USD,
+        closed: std::collections::BTreeSet::new(),
     }
 }
 

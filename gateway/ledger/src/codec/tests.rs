@@ -159,7 +159,7 @@ fn outcome() -> impl Strategy<Value = LedgerEvent> {
     (
         uuid(),
         texts,
-        ppm(),
+        prop::option::of(ppm()),
         prop::sample::select(OutcomeSource::ALL),
         any::<u32>(),
         time(),

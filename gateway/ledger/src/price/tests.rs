@@ -160,3 +160,54 @@ fn an_amount_that_no_line_holds_is_unknown_and_stops_no_other() {
             .all(|a| a.to_i64().is_ok())
     );
 }
+
+/// Input above 200 tokens at twice the price, from an instant on.
+fn tiered() -> RateBook {
+    let rate = |subject, meter, units: &str, from| Rate {
+        subject,
+        meter,
+        price: Price::per_million(units.parse().unwrap()).unwrap(),
+        from: Timestamp::from_unix_seconds(from),
+        source: "test".into(),
+    };
+    let acme = || ProviderId::new("acme").unwrap();
+    let base = || RateSubject::Provider(acme());
+    let above = |tokens| RateSubject::ProviderAbove(acme(), tokens);
+    RateBook::new(
+        Currency::USD,
+        [
+            rate(base(), Meter::InputUncached, "1", 0),
+            rate(base(), Meter::OutputText, "1", 0),
+            rate(above(200), Meter::InputUncached, "2", 0),
+            rate(above(200), Meter::OutputText, "3", 0),
+            rate(above(1_000), Meter::InputUncached, "4", 900),
+        ],
+    )
+    .unwrap()
+}
+
+#[test]
+fn an_attempt_has_the_price_of_the_highest_tier_it_is_in() {
+    let mut attempt = attempt(provider());
+    let mut cost = |input: u64, cached: u64, output: u64| {
+        attempt.receipt.tokens.input_uncached = Some(Tokens::new(input));
+        attempt.receipt.tokens.cache_read = Some(Tokens::new(cached));
+        attempt.receipt.tokens.cache_write = Some(Tokens::ZERO);
+        attempt.receipt.tokens.output_text = Some(Tokens::new(output));
+        let lines = token_lines(&tiered(), &attempt);
+        [0, 1].map(|at: usize| lines[at].amount.unwrap().get() / 1_000_000)
+    };
+    assert_eq!(cost(200, 0, 10), [200, 10], "not above");
+    assert_eq!(cost(201, 0, 10), [402, 30]);
+    // What comes from a cache is input, too; the highest tier has no price of its own for output.
+    assert_eq!(cost(1, 200, 10), [2, 30]);
+    assert_eq!(cost(2_000, 0, 10), [8_000, 30]);
+}
+
+#[test]
+fn a_tier_that_cannot_be_told_makes_the_price_unknown() {
+    let mut attempt = attempt(provider());
+    attempt.receipt.tokens.output_text = Some(Tokens::new(10));
+    assert_eq!(token_lines(&tiered(), &attempt)[1].amount, None);
+    assert!(token_lines(&rates(), &attempt)[1].amount.is_some());
+}

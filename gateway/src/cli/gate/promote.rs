@@ -8,9 +8,10 @@ use gate_learn::promotion::{Bar, Verdict};
 use units::Clock;
 
 use super::{Opened, chosen, wait};
+use crate::cli::noting::{self, Done};
 use crate::cli::{ConfigArgs, Table, say};
 use crate::clock::SystemClock;
-use crate::gates::Registry;
+use crate::gates::{Registry, Role};
 use crate::promotion::{PromotionError, promote};
 
 #[derive(Debug, Args)]
@@ -54,7 +55,23 @@ pub(super) fn run(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
             let verdict = crate::promotion::verdict(&bench, &registry, &version, &bar).await;
             return Ok(verdict.map(|verdict| (verdict, false)));
         }
+        let before = registry.pointer(Role::Live)?;
         let promoted = promote(&bench, &version, &bar, args.reason.as_deref(), now).await;
+        if promoted.is_ok() {
+            let done = Done {
+                action: if args.force {
+                    "gate.force"
+                } else {
+                    "gate.promote"
+                },
+                object: "live gate".to_owned(),
+                before: before.map(|version| version.to_string()),
+                after: Some(version.to_string()),
+                reason: args.reason.clone().unwrap_or_default(),
+                ..Done::default()
+            };
+            noting::note(opened.store.as_ref(), done).await?;
+        }
         Ok(promoted.map(|verdict| (verdict, true)))
     })?;
     match done {

@@ -7,6 +7,7 @@ use ledger_store::{CaptureStore, ShadowSummary};
 use units::{Clock, TenantId};
 
 use super::{Opened, chosen, wait};
+use crate::cli::noting::{self, Done};
 use crate::cli::{ConfigArgs, Table, say};
 use crate::clock::SystemClock;
 use crate::gates::{Registry, Role};
@@ -36,6 +37,7 @@ pub(super) fn run(args: &ShadowArgs) -> anyhow::Result<ExitCode> {
     let now = SystemClock::new().now();
     if args.stop {
         shadow(&registry, None, now)?;
+        wait(noting::note_in(&config, shadowed(None)))?;
         say("the shadow is empty");
         return Ok(ExitCode::SUCCESS);
     }
@@ -63,10 +65,23 @@ pub(super) fn run(args: &ShadowArgs) -> anyhow::Result<ExitCode> {
         anyhow::bail!("version {version} is live");
     }
     shadow(&registry, Some(&version), now)?;
+    wait(noting::note_in(
+        &config,
+        shadowed(Some(version.to_string())),
+    ))?;
     say(format_args!(
         "version {version} is in the shadow of the live gate; see `moegate gate shadow --report`"
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+fn shadowed(version: Option<String>) -> Done {
+    Done {
+        action: "gate.shadow",
+        object: "gate in the shadow".to_owned(),
+        after: version,
+        ..Done::default()
+    }
 }
 
 /// How a version did in the shadow.

@@ -6,10 +6,11 @@ use clap::Args;
 use serde_json::json;
 use units::Clock;
 
-use super::shown;
+use super::{shown, wait};
+use crate::cli::noting::{self, Done};
 use crate::cli::{ConfigArgs, Table, say};
 use crate::clock::SystemClock;
-use crate::gates::{Registry, Role};
+use crate::gates::{Registry, Role, Version};
 use crate::promotion::roll_back as put_back;
 
 #[derive(Debug, Args)]
@@ -32,7 +33,19 @@ pub(super) struct ListArgs {
 
 pub(super) fn roll_back(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let live = put_back(&Registry::of(&config), SystemClock::new().now())?;
+    let registry = Registry::of(&config);
+    let before = registry.pointer(Role::Live)?;
+    let live = put_back(&registry, SystemClock::new().now())?;
+    let name =
+        |version: Option<&Version>| version.map_or("configured".to_owned(), ToString::to_string);
+    let done = Done {
+        action: "gate.rollback",
+        object: "live gate".to_owned(),
+        before: Some(name(before.as_ref())),
+        after: Some(name(live.as_ref())),
+        ..Done::default()
+    };
+    wait(noting::note_in(&config, done))?;
     match live {
         Some(version) => say(format_args!("version {version} is live again")),
         None => say("the configured gate is live again"),

@@ -10,7 +10,7 @@ use ledger_store::{
 };
 use units::{Clock, Pico, ScenarioId, TenantId};
 
-use super::super::{Table, runtime, say};
+use super::super::{Table, noting, runtime, say};
 use crate::app::open_store;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -34,16 +34,7 @@ impl ByArgs {
 
     /// For the audit log.
     pub(in crate::cli) fn author(&self) -> anyhow::Result<Author> {
-        let user = || {
-            std::env::var("USER")
-                .or_else(|_| std::env::var("LOGNAME"))
-                .ok()
-        };
-        let actor = self
-            .by
-            .clone()
-            .or_else(user)
-            .unwrap_or_else(|| "unknown".to_owned());
+        let actor = self.by.clone().unwrap_or_else(noting::user);
         let reason = self.reason.trim().to_owned();
         ensure!(!reason.is_empty(), "--reason: say why");
         ensure!(reason.len() <= 2_000, "--reason: at most 2000 bytes");

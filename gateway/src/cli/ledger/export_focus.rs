@@ -1,5 +1,6 @@
 //! `moegate ledger export-focus`: the charges of a span as a FOCUS data set.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +10,8 @@ use clap::{Args, ValueEnum};
 use focus::{Export, Format, Issuer, Summary};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use ledger_store::{Reports, Span};
+use ledger::Month;
+use ledger_store::{Finance, PeriodState, Reports, Span};
 use units::{Bucket, TenantId, Timestamp};
 
 use super::super::{runtime, say};
@@ -61,16 +63,7 @@ enum FileFormat {
 }
 
 pub(super) fn run(config: &Config, args: &ExportFocusArgs) -> anyhow::Result<ExitCode> {
-    ensure!(
-        args.from < args.to,
-        "--to {}: expected a day after --from {}",
-        args.to,
-        args.from
-    );
-    let span = Span {
-        from: first(args.from)?,
-        to: first(args.to)?,
-    };
+    let span = days(args.from, args.to)?;
     let step = match args.period {
         Period::Day => 96,
         Period::QuarterHour => 1,
@@ -79,6 +72,7 @@ pub(super) fn run(config: &Config, args: &ExportFocusArgs) -> anyhow::Result<Exi
         account: args.account.clone(),
         name: args.account_name.as_ref().unwrap_or(&args.account).clone(),
         currency: rates::book(config)?.currency(),
+        closed: runtime(Some(1))?.block_on(closed(config))?,
     };
     let format = match args.format {
         FileFormat::Csv => Format::Csv,
@@ -102,6 +96,23 @@ pub(super) fn run(config: &Config, args: &ExportFocusArgs) -> anyhow::Result<Exi
     let summary = export.finish()?;
     say(format_args!("{}: {}", args.out.display(), told(&summary)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Months whose books are closed.
+async fn closed(config: &Config) -> anyhow::Result<BTreeSet<Month>> {
+    let periods = open_store(config).await?.periods().await?;
+    let closed = periods.into_iter();
+    let closed = closed.filter(|one| one.state == PeriodState::Closed);
+    Ok(closed.map(|one| one.month).collect())
+}
+
+/// Days of UTC, the last excluded.
+pub(super) fn days(from: Date, to: Date) -> anyhow::Result<Span> {
+    ensure!(from < to, "--to {to}: expected a day after --from {from}");
+    Ok(Span {
+        from: first(from)?,
+        to: first(to)?,
+    })
 }
 
 fn first(day: Date) -> anyhow::Result<Bucket> {

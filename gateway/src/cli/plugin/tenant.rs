@@ -6,15 +6,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use ledger_store::PluginStore;
-use plugin_package::{
-    Canary, DirRegistry, LockFile, Locked, Package, PluginName, Previous, TrustStore, digest,
-};
+use plugin_package::{DirRegistry, LockFile, Locked, Package, PluginName, TrustStore, digest};
 use semver::Version;
 use serde_json::json;
 use units::{Clock, TenantId, Timestamp};
 
-use super::{Whose, registry};
+use super::registry;
 use crate::app::open_plugin_store;
+use crate::cli::noting::{self, Done};
 use crate::cli::{Table, say};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -67,7 +66,7 @@ pub(super) fn known(config: &Config, tenant: &TenantId) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCode> {
     known(config, &args.tenant)?;
     let path = Paths::new(&config.plugins_dir()).trust(&args.tenant);
     let mut store = TrustStore::load(&path)?;
@@ -76,6 +75,8 @@ pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCod
             store.revoked_keys.push(args.id.clone());
         }
         store.save(&path)?;
+        let gone = done(&args.tenant, "plugin.revoke", format!("key {}", args.id));
+        noting::note_in(config, gone).await?;
         say(format_args!(
             "{} trusts the key {} no more",
             args.tenant, args.id
@@ -85,6 +86,11 @@ pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCod
     let public = args.public.clone().unwrap_or_default();
     store.trust(&args.id, &public, &args.namespaces)?;
     store.save(&path)?;
+    let trusted = Done {
+        after: Some(format!("{} in {}", public, args.namespaces.join(", "))),
+        ..done(&args.tenant, "plugin.trust", format!("key {}", args.id))
+    };
+    noting::note_in(config, trusted).await?;
     say(format_args!(
         "{} trusts the key {} in {}",
         args.tenant,
@@ -94,8 +100,18 @@ pub(super) fn trust(config: &Config, args: &TrustArgs) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// What was done with something of a tenant.
+pub(super) fn done(tenant: &TenantId, action: &'static str, object: String) -> Done {
+    Done {
+        tenant: Some(tenant.clone()),
+        action,
+        object,
+        ..Done::default()
+    }
+}
+
 /// A published package that the tenant trusts, with its digest.
-fn trusted(
+pub(super) fn trusted(
     config: &Config,
     tenant: &TenantId,
     name: &PluginName,
@@ -170,8 +186,16 @@ pub(super) async fn install(config: &Config, args: &InstallArgs) -> anyhow::Resu
         canary: None,
         previous: None,
     };
+    let own = lock.tenants.get(&args.tenant);
+    let before = own.and_then(|own| own.get(&args.name)).map(entry);
+    let installed = Done {
+        before,
+        after: Some(entry(&locked)),
+        ..done(&args.tenant, "plugin.install", args.name.to_string())
+    };
     lock.install(&args.tenant, &args.name, locked);
     lock.save(&paths.lock())?;
+    noting::note_in(config, installed).await?;
     say(format_args!(
         "{} {version} is installed for {}; ask for the model {}",
         args.name,
@@ -181,7 +205,7 @@ pub(super) async fn install(config: &Config, args: &InstallArgs) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-fn flags(names: &[&str]) -> String {
+pub(super) fn flags(names: &[&str]) -> String {
     names
         .iter()
         .map(|name| format!("--grant {name}"))
@@ -218,127 +242,19 @@ pub(super) fn list(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Changes the entry of one plugin of a tenant.
-fn change(
-    config: &Config,
-    whose: &Whose,
-    act: impl FnOnce(&mut Locked) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let path = Paths::new(&config.plugins_dir()).lock();
-    let mut lock = LockFile::load(&path)?;
-    let entry = lock
-        .tenants
-        .get_mut(&whose.tenant)
-        .and_then(|own| own.get_mut(&whose.name));
-    act(entry.with_context(|| format!("{} has no plugin {}", whose.tenant, whose.name))?)?;
-    Ok(lock.save(&path)?)
-}
-
-pub(super) fn canary(
-    config: &Config,
-    whose: &Whose,
-    version: &Version,
-    percent: u8,
-) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(percent <= 100, "a share is at most 100 percent");
-    let tried = (percent > 0).then_some((version, percent));
-    try_out(config, whose, tried)?;
-    say(format_args!(
-        "{percent} % of conversations of {} try {} {version}",
-        whose.tenant, whose.name
-    ));
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn shadow(
-    config: &Config,
-    whose: &Whose,
-    version: Option<&Version>,
-) -> anyhow::Result<ExitCode> {
-    try_out(config, whose, version.map(|version| (version, 0)))?;
-    match version {
-        Some(version) => say(format_args!(
-            "{} {version} runs in the shadow for {}; nobody hears it",
-            whose.name, whose.tenant
-        )),
-        None => say(format_args!(
-            "{} of {} has no shadow",
-            whose.name, whose.tenant
-        )),
+/// An entry of the lock file in words.
+pub(super) fn entry(locked: &Locked) -> String {
+    let mut words = format!("{}, sha256 {}", locked.version, locked.digest);
+    if !locked.grants.is_empty() {
+        words.push_str(&format!(", granted {}", locked.grants.join(" ")));
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Puts a version beside the live one for a share of conversations, 0 for the shadow, or takes it away.
-fn try_out(config: &Config, whose: &Whose, tried: Option<(&Version, u8)>) -> anyhow::Result<()> {
-    let found = tried.map(|(version, percent)| {
-        let (package, digest) = trusted(config, &whose.tenant, &whose.name, version)?;
-        anyhow::Ok((package, digest, version, percent))
-    });
-    let found = found.transpose()?;
-    change(config, whose, |locked| {
-        let Some((package, digest, version, percent)) = found else {
-            locked.canary = None;
-            return Ok(());
-        };
-        let asked = package.manifest().capabilities.names();
-        let more: Vec<&str> = asked
-            .into_iter()
-            .filter(|name| !locked.grants.iter().any(|own| own == name))
-            .collect();
-        anyhow::ensure!(
-            more.is_empty(),
-            "version {version} asks for more than is granted: install it with {}",
-            flags(&more)
-        );
-        locked.canary = Some(Canary {
-            version: version.clone(),
-            digest,
-            percent,
+    if let Some(canary) = &locked.canary {
+        words.push_str(&match canary.percent {
+            0 => format!(", {} in the shadow", canary.version),
+            percent => format!(", {percent} % try {}", canary.version),
         });
-        Ok(())
-    })
-}
-
-pub(super) fn rollback(config: &Config, whose: &Whose) -> anyhow::Result<ExitCode> {
-    change(config, whose, |locked| {
-        let previous = locked
-            .previous
-            .take()
-            .context("there is no version before")?;
-        locked.previous = Some(Previous {
-            version: std::mem::replace(&mut locked.version, previous.version),
-            digest: std::mem::replace(&mut locked.digest, previous.digest),
-        });
-        locked.canary = None;
-        say(format_args!(
-            "{} of {} is {} again",
-            whose.name, whose.tenant, locked.version
-        ));
-        Ok(())
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn remove(config: &Config, whose: &Whose) -> anyhow::Result<ExitCode> {
-    let path = Paths::new(&config.plugins_dir()).lock();
-    let mut lock = LockFile::load(&path)?;
-    let gone = lock
-        .tenants
-        .get_mut(&whose.tenant)
-        .and_then(|own| own.remove(&whose.name));
-    anyhow::ensure!(
-        gone.is_some(),
-        "{} has no plugin {}",
-        whose.tenant,
-        whose.name
-    );
-    lock.save(&path)?;
-    say(format_args!(
-        "{} is removed from {}",
-        whose.name, whose.tenant
-    ));
-    Ok(ExitCode::SUCCESS)
+    }
+    words
 }
 
 pub(super) async fn steps(config: &Config, tenant: &TenantId) -> anyhow::Result<ExitCode> {

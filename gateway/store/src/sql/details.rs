@@ -11,8 +11,8 @@ use super::link::{Query, query};
 use super::reports::facts::{Scope, bounds, spanned};
 use super::{SqlStore, names, number, rows};
 use crate::{
-    CostRow, Details, Judgements, PoolTime, RequestDetail, RequestLine, RequestsWanted, Span,
-    StoreError, StoreFuture, Traffic,
+    CostRow, Details, Judgements, Paired, PoolTime, RequestDetail, RequestLine, RequestsWanted,
+    Span, StoreError, StoreFuture, Traffic,
 };
 
 /// A cell of cost.
@@ -65,7 +65,17 @@ type PoolRow = (i64, String, i64, i64, i64, i64, i64, i64, i64, i64);
 /// A price: number, subject, meter, price, per, first instant, currency, source.
 type RateRow = (i64, String, i64, i64, i64, i64, String, String);
 /// Scenario, source, count, accepted, reasoned, in time, delay.
-type JudgedRow = (String, i64, i64, i64, i64, i64, i64);
+type JudgedRow = (String, i64, i64, i64, i64, i64, i64, i64);
+
+/// Scenario, source of people's words, and requests by what they and the judge say: both accept, only people do, only the
+/// judge does, neither.
+type PairedRow = (String, i64, i64, i64, i64, i64);
+
+/// The mean of delays that were summed up in ms, in ns.
+fn mean_ns(delay_ms: i64, count: i64) -> u64 {
+    let mean = delay_ms.checked_div(count).unwrap_or(0);
+    number::unsigned(mean).saturating_mul(1_000_000)
+}
 
 /// Where cells of steps are read: those of whole days of UTC from the days.
 fn source(name: &str, scope: Scope, step: u32) -> String {
@@ -230,20 +240,18 @@ impl Details for SqlStore {
         least: Ppm,
     ) -> StoreFuture<'_, Vec<Judgements>> {
         Box::pin(async move {
-            let [from, to] = request::ids(span);
             let found: Vec<JudgedRow> = query(
-                "SELECT names.text, source, COUNT(*), COUNT(CASE WHEN score >= $4 THEN 1 END),
-                     COUNT(CASE WHEN label IS NOT NULL OR comment_chars > 0 THEN 1 END),
-                     COUNT(CASE WHEN at - started <= 2592000000000000 THEN 1 END),
-                     CAST(AVG(at - started) AS BIGINT)
-                 FROM outcomes JOIN requests ON requests.request = outcomes.request
-                 JOIN names ON names.id = requests.scenario
-                 WHERE counts = 1 AND outcomes.request >= $1 AND outcomes.request < $2
-                     AND requests.tenant = (SELECT id FROM names WHERE text = $3)
-                 GROUP BY 1, 2 ORDER BY 1, 2",
+                "SELECT names.text, source,
+                     CAST(SUM(CASE WHEN score >= 0 THEN outcomes ELSE 0 END) AS BIGINT),
+                     CAST(SUM(CASE WHEN score >= $4 THEN outcomes ELSE 0 END) AS BIGINT),
+                     CAST(SUM(reasoned) AS BIGINT), CAST(SUM(in_time) AS BIGINT), CAST(SUM(delay) AS BIGINT),
+                     CAST(SUM(CASE WHEN score < 0 THEN outcomes ELSE 0 END) AS BIGINT)
+                 FROM judged_days JOIN names ON names.id = scenario
+                 WHERE bucket >= $1 AND bucket < $2 AND tenant = (SELECT id FROM names WHERE text = $3)
+                 GROUP BY 1, 2 HAVING SUM(outcomes) > 0 ORDER BY 1, 2",
             )
-            .bind(from.as_slice())
-            .bind(to.as_slice())
+            .bind(super::rollup::day(span.from.index()))
+            .bind(span.to.index())
             .bind(tenant.as_str())
             .bind(i64::from(least.get()))
             .fetch_all(&mut self.readers.one().await?.link())
@@ -251,7 +259,7 @@ impl Details for SqlStore {
             let found = found.into_iter();
             found
                 .map(
-                    |(scenario, source, count, accepted, reasoned, in_time, delay)| {
+                    |(scenario, source, count, accepted, reasoned, in_time, delay, missing)| {
                         let source = u8::try_from(source).ok();
                         let source = source.and_then(OutcomeSource::from_code);
                         Ok(Judgements {
@@ -261,10 +269,47 @@ impl Details for SqlStore {
                             accepted: number::unsigned(accepted),
                             reasoned: number::unsigned(reasoned),
                             in_time: number::unsigned(in_time),
-                            delay: Nanos::new(number::unsigned(delay)),
+                            missing: number::unsigned(missing),
+                            delay: Nanos::new(mean_ns(delay, count)),
                         })
                     },
                 )
+                .collect()
+        })
+    }
+
+    fn paired(&self, tenant: TenantId, span: Span, least: Ppm) -> StoreFuture<'_, Vec<Paired>> {
+        Box::pin(async move {
+            let found: Vec<PairedRow> = query(
+                "SELECT names.text, source,
+                     CAST(SUM(CASE WHEN score >= $4 AND judge >= $4 THEN requests ELSE 0 END) AS BIGINT),
+                     CAST(SUM(CASE WHEN score >= $4 AND judge < $4 THEN requests ELSE 0 END) AS BIGINT),
+                     CAST(SUM(CASE WHEN score < $4 AND judge >= $4 THEN requests ELSE 0 END) AS BIGINT),
+                     CAST(SUM(CASE WHEN score < $4 AND judge < $4 THEN requests ELSE 0 END) AS BIGINT)
+                 FROM paired_days JOIN names ON names.id = scenario
+                 WHERE bucket >= $1 AND bucket < $2 AND tenant = (SELECT id FROM names WHERE text = $3)
+                 GROUP BY 1, 2 HAVING SUM(requests) > 0 ORDER BY 1, 2",
+            )
+            .bind(super::rollup::day(span.from.index()))
+            .bind(span.to.index())
+            .bind(tenant.as_str())
+            .bind(i64::from(least.get()))
+            .fetch_all(&mut self.readers.one().await?.link())
+            .await?;
+            let found = found.into_iter();
+            found
+                .map(|(scenario, source, both, human, judge, neither)| {
+                    let source = u8::try_from(source).ok();
+                    let source = source.and_then(OutcomeSource::from_code);
+                    Ok(Paired {
+                        scenario: names::parse(&scenario, ScenarioId::new)?,
+                        source: source.ok_or(StoreError::Damaged("source"))?,
+                        both: number::unsigned(both),
+                        only_people: number::unsigned(human),
+                        only_judge: number::unsigned(judge),
+                        neither: number::unsigned(neither),
+                    })
+                })
                 .collect()
         })
     }

@@ -3,15 +3,16 @@
 pub(super) mod audit;
 mod corrections;
 pub(super) mod periods;
+mod priced;
 
-use ledger::Month;
+use ledger::{LineId, Month};
 use units::{Pico, ScenarioId, TenantId, Timestamp};
 
 use super::link::query;
 use super::{SqlStore, names, number};
 use crate::{
     AuditEntry, AuditOf, Author, CaseRecord, Corrected, Correction, Finance, Invoice, Note,
-    PeriodRecord, PeriodState, StoreError, StoreFuture, VerdictRecord,
+    PeriodRecord, PeriodState, Span, StoreError, StoreFuture, UnitPriced, VerdictRecord,
 };
 
 /// An amount as it is kept in a text: no column holds all of it.
@@ -84,6 +85,18 @@ impl Finance for SqlStore {
         Box::pin(async move {
             let mut writer = self.writer.lock().await;
             corrections::post(&mut writer, order).await
+        })
+    }
+
+    fn unit_priced(
+        &self,
+        span: Span,
+        after: Option<LineId>,
+        most: u32,
+    ) -> StoreFuture<'_, Vec<UnitPriced>> {
+        Box::pin(async move {
+            let mut reader = self.readers.one().await?;
+            priced::read(&mut reader.link(), span, after, most).await
         })
     }
 

@@ -26,6 +26,11 @@ pub(crate) fn rate(id: RateId) -> i64 {
     i64::from_ne_bytes(id.get().to_ne_bytes())
 }
 
+/// The rate of a stored name.
+pub(crate) fn rate_id(stored: i64) -> RateId {
+    RateId::from_number(u64::from_ne_bytes(stored.to_ne_bytes()))
+}
+
 /// A sum that SQL gives in two halves, so that no `SUM` overflows: millions and the rest.
 pub(crate) fn halves(millions: i64, rest: i64) -> Pico {
     Pico::new(i128::from(millions) * 1_000_000 + i128::from(rest))

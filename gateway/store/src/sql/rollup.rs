@@ -27,6 +27,8 @@ pub(super) struct Rollups {
     attempts: BTreeMap<Cell, [i64; 6]>,
     costs: BTreeMap<[i64; 6], [i64; 4]>,
     outcomes: BTreeMap<Cell, [i64; 2]>,
+    judged: BTreeMap<Cell, [i64; 4]>,
+    paired: BTreeMap<[i64; 6], [i64; 1]>,
     spend: BTreeMap<[i64; 3], [i64; 1]>,
 }
 
@@ -127,6 +129,38 @@ impl Rollups {
         add(&mut self.outcomes, cell, sums);
     }
 
+    /// The same by the day of its request, source and score.
+    pub(super) fn judged(
+        &mut self,
+        started: i64,
+        place: Place,
+        [source, score]: [i64; 2],
+        sums: [i64; 4],
+    ) {
+        let cell = [
+            day(bucket(started)),
+            place.tenant,
+            place.scenario,
+            source,
+            score,
+        ];
+        add(&mut self.judged, cell, sums);
+    }
+
+    /// A request that a judge and somebody else judged, or no longer so: who else, their score and the judge's.
+    pub(super) fn paired(&mut self, started: i64, place: Place, pair: [i64; 3], sum: i64) {
+        let [source, score, judge] = pair;
+        let cell = [
+            day(bucket(started)),
+            place.tenant,
+            place.scenario,
+            source,
+            score,
+            judge,
+        ];
+        add(&mut self.paired, cell, [sum]);
+    }
+
     /// Marginal cost that a principal has caused in the month of `finished`.
     pub(super) fn spend(&mut self, finished: i64, tenant: i64, principal: i64, amount: i64) {
         let month = Month::of(Timestamp::from_unix_nanos(finished))
@@ -142,13 +176,22 @@ impl Rollups {
         twice(connection, &ATTEMPTS, self.attempts).await?;
         twice(connection, &COSTS, self.costs).await?;
         twice(connection, &OUTCOMES, self.outcomes).await?;
-        let rows: Vec<_> = self.spend.into_iter().collect();
-        SPEND
-            .upsert(connection, &rows, |q, (cell, sums)| {
-                numbers(q, &[cell, sums])
-            })
-            .await
+        once(connection, &JUDGED, self.judged).await?;
+        once(connection, &PAIRED, self.paired).await?;
+        once(connection, &SPEND, self.spend).await
     }
+}
+
+/// Adds rows.
+async fn once<const K: usize, const N: usize>(
+    link: &mut Link<'_>,
+    table: &'static Bulk,
+    sums: BTreeMap<[i64; K], [i64; N]>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = sums.into_iter().collect();
+    table
+        .upsert(link, &rows, |q, (cell, sums)| numbers(q, &[cell, sums]))
+        .await
 }
 
 /// Adds rows by the bucket, and again by the day.
@@ -165,13 +208,8 @@ async fn twice<const K: usize, const N: usize>(
         }
         add(&mut by_day, cell, *sums);
     }
-    for (table, sums) in [(buckets, sums), (days, by_day)] {
-        let rows: Vec<_> = sums.into_iter().collect();
-        table
-            .upsert(link, &rows, |q, (cell, sums)| numbers(q, &[cell, sums]))
-            .await?;
-    }
-    Ok(())
+    once(link, buckets, sums).await?;
+    once(link, days, by_day).await
 }
 
 /// The first bucket of a bucket's day.
@@ -234,6 +272,22 @@ static COSTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
 
 static OUTCOMES: LazyLock<[Bulk; 2]> =
     LazyLock::new(|| tables("outcome", &["source"], &["outcomes", "score"]));
+
+static JUDGED: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "judged_days",
+        &["bucket", "tenant", "scenario", "source", "score"],
+        &["outcomes", "reasoned", "in_time", "delay"],
+    )
+});
+
+static PAIRED: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "paired_days",
+        &["bucket", "tenant", "scenario", "source", "score", "judge"],
+        &["requests"],
+    )
+});
 
 static SPEND: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(

@@ -133,7 +133,7 @@ async fn windows(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), S
 }
 
 /// Each counts what does not hold.
-const CHECKS: [(&str, &str); 14] = [
+const CHECKS: [(&str, &str); 16] = [
     (
         "corrections that do not take back what they cite",
         "SELECT COUNT(*) FROM lines LEFT JOIN lines AS cited ON cited.line = lines.corrects
@@ -251,6 +251,34 @@ const CHECKS: [(&str, &str); 14] = [
              WHERE counts = 1 GROUP BY 1, 2, 3, 4, 5),
          kept AS (SELECT bucket, tenant, scenario, expert, source, outcomes, score
              FROM outcome_rollups WHERE outcomes <> 0 OR score <> 0)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
+    ),
+    (
+        "judgements of a day that are not their rows",
+        "WITH made AS (
+             SELECT started / 86400000000000 * 96 AS bucket, tenant, scenario, source,
+                 CASE WHEN counts = 2 THEN -1 ELSE score END AS score, COUNT(*) AS outcomes,
+                 SUM(CASE WHEN counts = 1 AND (label IS NOT NULL OR comment_chars > 0) THEN 1 ELSE 0 END) AS reasoned,
+                 SUM(CASE WHEN counts = 1 AND at - started <= 2592000000000000 THEN 1 ELSE 0 END) AS in_time,
+                 SUM(CASE WHEN counts = 1 THEN (at - started) / 1000000 ELSE 0 END) AS delay
+             FROM outcomes JOIN requests ON requests.request = outcomes.request
+             WHERE counts IN (1, 2) GROUP BY 1, 2, 3, 4, 5),
+         kept AS (SELECT bucket, tenant, scenario, source, score, outcomes, reasoned, in_time, delay
+             FROM judged_days WHERE outcomes <> 0 OR reasoned <> 0 OR in_time <> 0 OR delay <> 0)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
+    ),
+    (
+        "pairs of judgements of a day that are not their rows",
+        "WITH made AS (
+             SELECT started / 86400000000000 * 96 AS bucket, tenant, scenario, others.source, others.score,
+                 judges.score AS judge, COUNT(*) AS requests
+             FROM outcomes AS judges
+             JOIN outcomes AS others ON others.request = judges.request AND others.counts = 1 AND others.source <> 3
+             JOIN requests ON requests.request = judges.request
+             WHERE judges.counts = 1 AND judges.source = 3 GROUP BY 1, 2, 3, 4, 5, 6),
+         kept AS (SELECT bucket, tenant, scenario, source, score, judge, requests FROM paired_days WHERE requests <> 0)
          SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
              UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
     ),

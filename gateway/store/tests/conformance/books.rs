@@ -16,6 +16,7 @@ on_each_store!(
     what_is_unknown_is_counted_and_not_zero,
     the_proof_notices_every_kind_of_damage,
     a_worker_older_than_the_books_is_counted_from_its_first_sample,
+    a_clock_that_goes_backwards_changes_no_sum,
 );
 
 /// Twenty requests in the first minute, and a worker that says so.
@@ -189,6 +190,8 @@ async fn the_proof_notices_every_kind_of_damage(on: &On) {
         "UPDATE attempt_days SET failed = failed + 1",
         "UPDATE cost_days SET amount = amount + 1",
         "UPDATE outcome_days SET score = score + 1",
+        "UPDATE judged_days SET reasoned = reasoned + 1",
+        "UPDATE judged_days SET score = score + 1",
         "UPDATE attempt_rollups SET known = known - 1",
         "UPDATE cost_rollups SET amount = amount + 1",
         "UPDATE spend_rollups SET amount = amount + 1",
@@ -247,4 +250,30 @@ async fn a_worker_older_than_the_books_is_counted_from_its_first_sample(on: &On)
     assert!(proof.holds(), "{proof:?}");
     let ten_seconds = Pico::new(972_222_222);
     assert_eq!(proof.pool_cost, ten_seconds);
+}
+
+async fn a_clock_that_goes_backwards_changes_no_sum(on: &On) {
+    let (_home, store) = on.store(IdlePolicy::Separate).await;
+    // It ends before it begins, and the worker tells an earlier moment after a later one.
+    let mut odd = pool_attempt(0, 30, Some(5_000_000));
+    odd.finished = at(20);
+    let mut events = vec![
+        LedgerEvent::Attempt(odd),
+        LedgerEvent::Request(request(0, 30)),
+    ];
+    events.extend(served(1, 40));
+    events.push(counters("w0", 60, 100_000_000, 0));
+    events.push(counters("w0", 45, 80_000_000, 0));
+    store.apply(batch(1, events)).await.unwrap();
+    store.settle(at(120)).await.unwrap();
+    store
+        .apply(batch(2, vec![counters("w0", 50, 90_000_000, 0)]))
+        .await
+        .unwrap();
+    store.settle(at(100)).await.unwrap();
+    let proof = store.verify().await.unwrap();
+    assert!(proof.holds(), "{:?}", proof.breaks);
+    // A minute of the pool at 0.35 an hour, once.
+    assert_eq!(proof.pool_cost, Pico::new(350_000_000_000 / 60));
+    assert_eq!((proof.attempts, proof.pending), (2, 0));
 }

@@ -11,6 +11,7 @@ on_each_store!(
     a_line_is_carried_by_another,
     a_price_is_corrected_and_a_gap_is_filled,
     what_cannot_be_corrected_is_refused,
+    lines_are_priced_again_at_another_rate,
 );
 
 async fn a_line_is_carried_by_another(on: &On) {
@@ -162,4 +163,58 @@ async fn what_cannot_be_corrected_is_refused(on: &On) {
             .is_empty()
     );
     holds(&store).await;
+}
+
+async fn lines_are_priced_again_at_another_rate(on: &On) {
+    let (_home, store) = on.store(IdlePolicy::Separate).await;
+    let mut events = remote(0, 10, Some(100));
+    events.extend(remote(1, 20, Some(300)));
+    // Nobody knows how much was used: there is nothing to price.
+    events.extend(remote(2, 30, None));
+    events.extend(served(3, 40));
+    store.apply(batch(1, events)).await.unwrap();
+    let all = store.unit_priced(hour(), None, 100).await.unwrap();
+    let counts: Vec<_> = all.iter().map(|l| (l.quantity, l.input, l.meter)).collect();
+    assert_eq!(all.len(), 4, "{counts:?}");
+    assert!(all.is_sorted_by_key(|line| line.line.bytes()));
+    assert!(all.iter().all(|line| line.input == Some(line.quantity)));
+    let rest = store
+        .unit_priced(hour(), Some(all[0].line), 2)
+        .await
+        .unwrap();
+    assert_eq!(rest, all[1..3]);
+    let book = pricing(IdlePolicy::Separate).rates;
+    let whose = |line: &UnitPriced| (line.provider.clone(), line.expert.clone());
+    for line in &all {
+        let (provider, expert) = whose(line);
+        let priced = book.price_line(
+            (&provider, &expert),
+            (line.meter, line.quantity),
+            line.finished,
+            line.input,
+        );
+        assert_eq!(priced, line.amount.zip(line.rate), "the price in force");
+    }
+    let [line, ..] = all.as_slice() else {
+        panic!("four lines");
+    };
+    let other = all.iter().find(|one| one.rate != line.rate).unwrap();
+    let order = Correction {
+        line: line.line,
+        instead: Instead::Rated(Pico::new(7), other.rate.unwrap()),
+        by: by(DAY),
+    };
+    let done = store.correct(order.clone()).await.unwrap();
+    assert_eq!((done.lines, done.taken), (2, line.amount));
+    assert_eq!(
+        store.correct(order).await.unwrap().lines,
+        0,
+        "twice is once"
+    );
+    let left = store.unit_priced(hour(), None, 100).await.unwrap();
+    assert!(left.len() == 3 && left.iter().all(|one| one.line != line.line));
+    holds(&store).await;
+    let entries = store.audit(AuditOf::All, None, 1).await.unwrap();
+    let after = entries[0].note.after.as_deref().unwrap();
+    assert!(after.contains("by rate-"), "{after}");
 }

@@ -138,7 +138,7 @@ pub(crate) fn outcome(n: u64, key: &str, score: u32) -> OutcomeRecord {
     OutcomeRecord {
         request: request_id(n),
         tenant: tenant(n),
-        score: Ppm::new(score),
+        score: Some(Ppm::new(score)),
         source: OutcomeSource::Gold,
         label: Some("card-arrival".into()),
         comment_chars: 0,

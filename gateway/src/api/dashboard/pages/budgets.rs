@@ -1,5 +1,7 @@
 //! Budgets and forecast: what may be spent this month, what is spent and reserved, and where it is going.
 
+mod told;
+
 use dashboard::{Block, Cell, Chart, Column, Drawing, Figure, Point, Row, Sheet, Table, Tone};
 use ledger::Month;
 use ledger_store::Span;
@@ -7,9 +9,8 @@ use units::{Bucket, Pico, Timestamp};
 
 use super::super::visit::{Visit, drawn, money};
 use super::PageError;
+use crate::alerts::{THRESHOLDS, reaches};
 
-/// Parts of a budget that are told.
-const THRESHOLDS: [i128; 3] = [50, 80, 100];
 /// Days behind a run-rate.
 const RATE_DAYS: usize = 14;
 /// Nine in ten draws of a normal distribution lie within so many deviations below.
@@ -96,6 +97,7 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
             Block::Figures(figures),
             Block::Chart(Box::new(chart(visit, &course, cap))),
             Block::Table(thresholds(&course, cap)),
+            Block::Table(told::table(visit).await?),
             Block::Table(by_key(visit, &keys, spent)),
         ],
     })
@@ -110,10 +112,6 @@ fn of(spent: Pico, cap: Option<Pico>) -> String {
         ),
         _ => String::new(),
     }
-}
-
-fn reaches(spent: Pico, cap: Pico, percent: i128) -> bool {
-    spent.get().saturating_mul(100) >= cap.get().saturating_mul(percent)
 }
 
 fn tone(spent: Pico, cap: Option<Pico>) -> Tone {
@@ -273,7 +271,8 @@ fn thresholds(course: &Course, cap: Option<Pico>) -> Table {
                 .spent
                 .iter()
                 .position(|spent| reaches(*spent, cap, percent));
-            let amount = Pico::new(cap.get().saturating_mul(percent).div_euclid(100));
+            let part = i128::from(percent);
+            let amount = Pico::new(cap.get().saturating_mul(part).div_euclid(100));
             Row::of([
                 Cell::figure(format!("{percent}\u{202f}%"), percent),
                 money(amount),
@@ -289,7 +288,6 @@ fn thresholds(course: &Course, cap: Option<Pico>) -> Table {
                             .meant(meant)
                     }
                 },
-                Cell::words("operators, by the alert on moegate_budgets"),
             ])
         })
     });
@@ -300,7 +298,6 @@ fn thresholds(course: &Course, cap: Option<Pico>) -> Table {
             Column::figures("Of the budget"),
             Column::figures("Amount"),
             Column::words("Reached"),
-            Column::words("Who is told"),
         ],
         rows: rows.collect(),
         empty: "There is no budget, so there is nothing to reach.".to_owned(),
@@ -364,9 +361,5 @@ mod tests {
             "{by_volume}"
         );
         assert_eq!(course(&[0.0, 0.0], &[0.0, 0.0], &[0, 0]).run_rate(), None);
-        assert!(
-            reaches(Pico::new(50), Pico::new(100), 50)
-                && !reaches(Pico::new(79), Pico::new(100), 80)
-        );
     }
 }

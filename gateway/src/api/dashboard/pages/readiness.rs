@@ -1,5 +1,7 @@
 //! Readiness: whether the data of each scenario can carry an expert, with what shows it, and what is needed next.
 
+mod sizing;
+
 use dashboard::{Address, Block, Cell, Column, Row, Sheet, Table, Tone, duration, percent};
 use economics::readiness::{Level, LoopPolicy, Question};
 
@@ -48,14 +50,16 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
     let policy = LoopPolicy::default();
     Ok(Sheet {
         frame: visit.frame(),
-        title: "Readiness".to_owned(),
-        lead: "Can the data of a scenario carry an expert? Two questions are answered by people with evidence, the third is measured."
+        title: "Readiness and sizing".to_owned(),
+        lead: "Can the data of a scenario carry an expert, and how large must it be? Two questions are answered by people with evidence, the third is measured."
             .to_owned(),
         address: visit.address(&[]),
         choices: Vec::new(),
         blocks: vec![
             Block::Table(table),
             Block::Table(measured),
+            Block::Table(sizing::labels(visit, &all)),
+            Block::Table(sizing::models(visit, &all)),
             Block::Words(
                 "The levels".to_owned(),
                 vec![
@@ -65,7 +69,7 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
                         "Closed loop: 0 nothing comes back; 2 from {:.0} % of requests joined within 30 days; 3 from {:.0} %; 4 with reasons on {:.0} % and a holdout.",
                         policy.some * 100.0, policy.most * 100.0, policy.reasons * 100.0
                     ),
-                    "Before anything is trained, moegate-train scaling says how large a model and how many labels a target needs, and refuses to speak of what lies beyond ten times its pilots.".to_owned(),
+                    "Sizing: a case may name small pilots ([sizing] in its file). What they say is foretold by the law of accuracy over labels, and by that of loss over size and data; neither speaks of what lies beyond ten times its pilots. moegate-train scaling fits the same laws to files.".to_owned(),
                 ],
             ),
         ],

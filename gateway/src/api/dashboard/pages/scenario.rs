@@ -2,6 +2,7 @@
 //! verdicts so far.
 
 mod charts;
+mod quality;
 
 use dashboard::{Address, Block, Cell, Column, Figure, Form, Row, Sheet, Table, Tone, duration};
 use units::ScenarioId;
@@ -51,7 +52,8 @@ pub(in super::super) async fn sheet(visit: &Visit, scenario: &str) -> Result<She
             ],
         ));
     }
-    blocks.push(Block::Table(quality(&standing)));
+    blocks.push(Block::Table(quality::table(&standing)));
+    blocks.extend(quality::judging(&standing).map(Block::Table));
     blocks.push(Block::Table(verdicts(visit, &standing)));
     if standing.judged.is_some() && visit.may_write() {
         blocks.push(Block::Form(Form {
@@ -301,40 +303,6 @@ fn assumptions(visit: &Visit, case: &BusinessCase, by: &str) -> Result<Table, Pa
         rows,
         empty: String::new(),
     })
-}
-
-fn quality(standing: &Standing) -> Table {
-    let rows = standing.measured.judgements.iter().map(|one| {
-        let accepted = match one.count {
-            0 => Cell::unknown(),
-            #[expect(clippy::cast_precision_loss, reason = "a share is shown, not booked")]
-            count => share(one.accepted as f64 / count as f64),
-        };
-        let used = standing
-            .measured
-            .judged
-            .is_some_and(|used| used.source == one.source);
-        Row::of([
-            Cell::words(one.source.as_str()).beside(if used { "used for the verdict" } else { "" }),
-            Cell::figure(one.count.to_string(), one.count),
-            accepted,
-            Cell::figure(one.reasoned.to_string(), one.reasoned),
-            Cell::figure(duration(one.delay), one.delay.get()),
-        ])
-    });
-    Table {
-        id: "quality",
-        caption: "Quality by who judged, last 30 days".to_owned(),
-        columns: vec![
-            Column::words("Source"),
-            Column::figures("Judged"),
-            Column::figures("Accepted"),
-            Column::figures("With a reason"),
-            Column::figures("Mean delay, ns in CSV"),
-        ],
-        rows: rows.collect(),
-        empty: "Nobody has judged an answer: send scores to POST /v1/feedback.".to_owned(),
-    }
 }
 
 fn verdicts(visit: &Visit, standing: &Standing) -> Table {

@@ -4,11 +4,11 @@ use ledger::{LineId, Meter, Method};
 use units::{Bucket, Pico, Timestamp};
 
 use super::audit;
-use crate::sql::Writer;
 use crate::sql::link::{Link, query};
 use crate::sql::names::NONE;
 use crate::sql::rollup::{Place, Rollups};
 use crate::sql::rows::{LINES, LineRow};
+use crate::sql::{Writer, number};
 use crate::{Corrected, Correction, Instead, Note, StoreError};
 
 /// A line with what its attempt says.
@@ -45,7 +45,7 @@ pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corre
     }
     let payer = match &order.instead {
         Instead::Platform => (NONE, NONE),
-        Instead::Amount(_) => (found.tenant, found.scenario),
+        Instead::Amount(_) | Instead::Rated(..) => (found.tenant, found.scenario),
         Instead::Tenant(tenant, scenario) => {
             names.intern(&mut link, tenant.as_str()).await?;
             names.intern(&mut link, scenario.as_str()).await?;
@@ -53,15 +53,17 @@ pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corre
         }
     };
     let amount = match &order.instead {
-        Instead::Amount(_) if found.pool_window.is_some() => {
+        Instead::Amount(_) | Instead::Rated(..) if found.pool_window.is_some() => {
             return Err(StoreError::Refused(
                 "the lines of a pool sum up to its bill: say who carries this one instead",
             ));
         }
-        Instead::Amount(amount) if *amount < Pico::ZERO => {
+        Instead::Amount(amount) | Instead::Rated(amount, _) if *amount < Pico::ZERO => {
             return Err(StoreError::Refused("an amount is not below 0"));
         }
-        Instead::Amount(amount) => Some(amount.to_i64().map_err(ledger::LedgerError::from)?),
+        Instead::Amount(amount) | Instead::Rated(amount, _) => {
+            Some(amount.to_i64().map_err(ledger::LedgerError::from)?)
+        }
         Instead::Platform | Instead::Tenant(..) => found.amount,
     };
     let Some(amount) = amount else {
@@ -86,11 +88,18 @@ pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corre
         corrects: Some(order.line.bytes()),
     };
     let mut rows = Vec::new();
+    let rate = match &order.instead {
+        Instead::Rated(_, rate) => Some(number::rate(*rate)),
+        _ => found.rate,
+    };
     let old = (found.tenant, found.scenario);
     if let Some(amount) = found.amount {
         rows.push(made(Method::Reversal1, old, amount.saturating_neg()));
     }
-    rows.push(made(Method::Correction1, payer, amount));
+    rows.push(LineRow {
+        rate,
+        ..made(Method::Correction1, payer, amount)
+    });
     let mut rollups = Rollups::default();
     for row in &rows {
         rollups.line(row);
@@ -178,6 +187,7 @@ fn note(order: Correction, found: &Found, amount: i64) -> Note {
             format!("{amount}, carried by {tenant} / {scenario}"),
         ),
         Instead::Amount(_) => (None, amount.to_string()),
+        Instead::Rated(_, rate) => (None, format!("{amount} by {rate}")),
     };
     let about = Bucket::from_index(found.origin.unwrap_or(found.bucket)).start();
     let at: Timestamp = about;
