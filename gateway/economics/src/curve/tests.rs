@@ -126,20 +126,44 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn curves_are_recovered(a in 0.6..1.0f64, gap in 0.2..0.5f64, c in 0.2..1.2f64, seed in any::<u64>()) {
+    fn curves_are_recovered(a in 0.6..1.0f64, gap in 0.2..0.5f64, c in 0.2..1.2f64) {
         let curve = Curve { a, b: gap * 100f64.powf(c), c };
         let sizes = [100.0, 200.0, 400.0, 700.0, 1000.0];
         let clean: Vec<_> = sizes.iter().map(|&n| (n, curve.accuracy(n))).collect();
         let fit = Curve::fit(&points(&clean, Some(1_000))).unwrap();
         prop_assert!((fit.curve.accuracy(5_000.0) - curve.accuracy(5_000.0)).abs() < 1e-4, "{:?} is not {:?}", fit, curve);
         prop_assert!(fit.misfit < 1e-3);
-        // Ten measurements per amount, each on 2,000 cases: five times the labels are foretold within four points.
-        let mut draws = splitmix(seed);
-        let noisy: Vec<_> = sizes.iter().flat_map(|n| [*n; 10]).map(|n| {
-            let p = curve.accuracy(n);
-            (n, (p + (p * (1.0 - p) / 2_000.0).sqrt() * draws.normal()).clamp(0.0, 1.0))
-        }).collect();
-        let fit = Curve::fit(&points(&noisy, Some(2_000))).unwrap();
-        prop_assert!((fit.curve.accuracy(5_000.0) - curve.accuracy(5_000.0)).abs() < 0.04, "seed {}: {:?} is not {:?}", seed, fit, curve);
     }
+}
+
+/// Ten measurements per amount, each on 2,000 cases: five times the labels are foretold within four points, nearly always.
+#[test]
+fn noisy_curves_are_continued_within_four_points() {
+    let sizes = [100.0, 200.0, 400.0, 700.0, 1000.0];
+    let (rounds, mut within, mut worst) = (400, 0, 0.0f64);
+    let mut draws = splitmix(20_261_127);
+    for _ in 0..rounds {
+        let mut between = |low: f64, high: f64| low + (high - low) * draws.unit();
+        let (a, gap, c) = (between(0.6, 1.0), between(0.2, 0.5), between(0.2, 1.2));
+        let curve = Curve {
+            a,
+            b: gap * 100f64.powf(c),
+            c,
+        };
+        let noisy: Vec<_> = sizes
+            .iter()
+            .flat_map(|n| [*n; 10])
+            .map(|n| {
+                let p = curve.accuracy(n);
+                let error = (p * (1.0 - p) / 2_000.0).sqrt();
+                (n, (p + error * draws.normal()).clamp(0.0, 1.0))
+            })
+            .collect();
+        let fit = Curve::fit(&points(&noisy, Some(2_000))).unwrap();
+        let off = (fit.curve.accuracy(5_000.0) - curve.accuracy(5_000.0)).abs();
+        within += u32::from(off < 0.04);
+        worst = worst.max(off);
+    }
+    println!("{within} of {rounds} within four points, the worst {worst:.3}");
+    assert!(f64::from(within) >= 0.97 * f64::from(rounds) && worst < 0.1);
 }
