@@ -20,7 +20,7 @@ mod scope;
 
 use crate::auth::Principal;
 pub use bucket::Window;
-pub use budget::{BudgetUse, BudgetView};
+pub use budget::{BudgetUse, BudgetView, reaches};
 pub use limits::{KeyLimits, Limits, TenantLimits};
 pub use permit::Permit;
 pub use rate_headers::RateHeaders;

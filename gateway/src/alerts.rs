@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use units::{Pico, TenantId, Timestamp};
 
+use crate::admission::reaches;
 use crate::app::App;
 use crate::config::{Config, TenantConfig};
 
@@ -50,16 +51,6 @@ pub struct Alerts {
     told: Mutex<HashSet<Reached>>,
     url: Option<String>,
     client: Client<HttpConnector, Full<Bytes>>,
-}
-
-/// Does an amount reach a part of a budget?
-pub fn reaches(spent: Pico, cap: Pico, percent: u8) -> bool {
-    let (spent, part) = (
-        spent.get().checked_mul(100),
-        cap.get().checked_mul(percent.into()),
-    );
-    // Beyond all money both are.
-    spent.zip(part).is_none_or(|(spent, part)| spent >= part)
 }
 
 impl Alerts {

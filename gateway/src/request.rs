@@ -9,6 +9,7 @@ mod whole;
 pub use attempts::attempt_record;
 pub use booking::{Admitted, Booked, Booking, Ending, Slot, ppm, recorded};
 pub use route::{Choosing, Route};
+pub use whole::answer_text;
 
 use std::sync::Arc;
 

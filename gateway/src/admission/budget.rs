@@ -33,15 +33,21 @@ pub struct BudgetUse {
 
 impl BudgetUse {
     pub(super) fn count(&mut self, cap: Pico, spent: Pico) {
-        let over = |percent: i128| {
-            let (spent, cap) = (spent.get().checked_mul(100), cap.get().checked_mul(percent));
-            spent.zip(cap).is_none_or(|(spent, part)| spent >= part)
-        };
         self.total += 1;
-        self.half += usize::from(over(50));
-        self.four_fifths += usize::from(over(80));
-        self.whole += usize::from(over(100));
+        self.half += usize::from(reaches(spent, cap, 50));
+        self.four_fifths += usize::from(reaches(spent, cap, 80));
+        self.whole += usize::from(reaches(spent, cap, 100));
     }
+}
+
+/// Does an amount reach so many percent of a budget?
+pub fn reaches(spent: Pico, cap: Pico, percent: u8) -> bool {
+    let (spent, part) = (
+        spent.get().checked_mul(100),
+        cap.get().checked_mul(percent.into()),
+    );
+    // Beyond all money both are.
+    spent.zip(part).is_none_or(|(spent, part)| spent >= part)
 }
 
 /// Why a budget does not give.

@@ -16,7 +16,7 @@ use plugin_host::types::{Chat, Error, Message, Reply, Role, Usage};
 use plugin_host::{Boxed, Feed, Infer, Remaining};
 use plugin_package::InferAsked;
 use serde_json::{Value, json};
-use units::{ExpertId, Pico, Tokens};
+use units::{ExpertId, Tokens};
 
 use super::Scope;
 use crate::admission::{AdmitAsk, Permit};
@@ -167,18 +167,7 @@ impl Asking {
 
     /// Books what a call cost, and settles its share of the budget.
     fn settle(&self, attempts: Vec<expert_pool::AttemptReport>, permit: Permit) {
-        let nested = &self.scope.nested;
-        let prices = attempts.iter().map(|report| nested.price(report));
-        let cost = prices
-            .into_iter()
-            .try_fold(Pico::ZERO, |all, one| all.checked_add(one?).ok());
-        let tokens = attempts
-            .iter()
-            .map(|report| report.receipt.tokens.total())
-            .try_fold(Tokens::ZERO, |all, one| {
-                one.map(|one| all.saturating_add(one))
-            });
-        permit.settle(tokens.map(Tokens::get), cost);
+        self.scope.nested.settle(&attempts, permit);
         self.scope.book(attempts);
     }
 }

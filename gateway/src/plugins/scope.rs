@@ -7,8 +7,9 @@ use expert_pool::AttemptReport;
 use ledger::{LedgerEvent, ScenarioSource};
 use openai_api::ApiError;
 use parking_lot::Mutex;
-use units::{DecisionId, ExpertId, Pico, Purpose, RequestId, ScenarioId, TenantId};
+use units::{DecisionId, ExpertId, Pico, Purpose, RequestId, ScenarioId, TenantId, Tokens};
 
+use crate::admission::Permit;
 use crate::api::RequestContext;
 use crate::app::App;
 use crate::auth::Principal;
@@ -112,6 +113,15 @@ impl Nested {
         self.app
             .recorder
             .price(&attempt_record(report, &self.facts))
+    }
+
+    /// Settles what attempts were let in for: tokens and cost, each unknown where one of them is.
+    pub fn settle(&self, attempts: &[AttemptReport], permit: Permit) {
+        let mut prices = attempts.iter().map(|report| self.price(report));
+        let cost = prices.try_fold(Pico::ZERO, |all, one| all.checked_add(one?).ok());
+        let mut tokens = attempts.iter().map(|report| report.receipt.tokens.total());
+        let tokens = tokens.try_fold(Tokens::ZERO, |all, one| Some(all.saturating_add(one?)));
+        permit.settle(tokens.map(Tokens::get), cost);
     }
 
     /// Books attempts that have ended.

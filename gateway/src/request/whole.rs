@@ -40,7 +40,7 @@ pub(super) async fn answer(
                 return app.refuse(context, &failure::not_recorded());
             }
             if let Some(mut sample) = sample {
-                sample.hear(&text(&answer.body));
+                sample.hear(&answer_text(&answer.body).unwrap_or_default());
                 app.sampling.offer(sample.answered(&answer.expert));
             }
             let mut response = respond::json_bytes(context, body);
@@ -64,8 +64,8 @@ pub(super) async fn answer(
 }
 
 /// The text of an answer's first choice.
-fn text(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = body.pointer("/choices/0/message/content");
-    text.and_then(Value::as_str).unwrap_or_default().to_owned()
+pub fn answer_text(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = body.pointer("/choices/0/message/content")?;
+    text.as_str().map(str::to_owned)
 }

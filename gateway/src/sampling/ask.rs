@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use expert_pool::{AttemptLimits, AttemptReport, CallPlan, CallScope, RequestBody};
+use expert_pool::{AttemptLimits, CallPlan, CallScope, RequestBody};
 use ledger::{LedgerEvent, OutcomeRecord, OutcomeSource, Ppm};
 use openai_api::ChatRequest;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use units::{ExpertId, Pico, Purpose, Tokens};
+use units::{ExpertId, Pico, Purpose};
 
 use super::judge::{self, Case, Letter, Order};
 use super::{Sample, verifier};
@@ -17,6 +17,7 @@ use crate::api::RequestContext;
 use crate::app::App;
 use crate::config::{JudgeConfig, VerifierConfig};
 use crate::plugins::{Nested, NestedFacts, Scope};
+use crate::request::answer_text;
 
 /// Time for each question.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -176,24 +177,17 @@ impl Asking<'_> {
         };
         let outcome = app.pool.call(plan).await;
         let attempts = outcome.attempts;
-        let prices: Vec<Option<Pico>> = attempts
-            .iter()
-            .map(|report| scope.nested.price(report))
-            .collect();
-        let mut each = prices.iter();
-        let cost = each.try_fold(Pico::ZERO, |all, one| all.checked_add((*one)?).ok());
-        permit.settle(tokens(&attempts), cost);
-        for (report, price) in attempts.iter().zip(&prices) {
-            app.metrics.count_attempt(report, purpose, *price);
+        scope.nested.settle(&attempts, permit);
+        for report in &attempts {
+            let price = scope.nested.price(report);
+            app.metrics.count_attempt(report, purpose, price);
         }
         scope.book(attempts);
         let answer = outcome.result.map_err(|why| {
             tracing::debug!(request = %scope.context.id, %expert, %why, "no word of a check");
             Missing::Failed
         })?;
-        let body: Value = serde_json::from_slice(&answer.body).map_err(|_| Missing::Unclear)?;
-        let text = judge::text(&body).ok_or(Missing::Unclear)?;
-        Ok(text.to_owned())
+        answer_text(&answer.body).ok_or(Missing::Unclear)
     }
 
     /// The request is booked already: what is made for it now is booked by itself.
@@ -259,14 +253,6 @@ impl Asking<'_> {
             tracing::error!(request = %sample.context.id, "a judgement is lost: the journal refuses");
         }
     }
-}
-
-fn tokens(attempts: &[AttemptReport]) -> Option<u64> {
-    let mut each = attempts.iter().map(|report| report.receipt.tokens.total());
-    let all = each.try_fold(Tokens::ZERO, |all, one| {
-        one.map(|one| all.saturating_add(one))
-    });
-    all.map(Tokens::get)
 }
 
 /// The same request for another expert: one whole answer, whatever the client asked for.

@@ -5,7 +5,7 @@
 
 use ledger::Ppm;
 use openai_api::{ChatRequest, Content, Role};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Most tokens of a judge's word.
 pub(super) const WORD: u32 = 16;
@@ -126,13 +126,10 @@ pub(super) fn conversation(chat: &ChatRequest) -> String {
     whole
 }
 
-/// The text of an answer's first choice.
-pub(super) fn text(body: &Value) -> Option<&str> {
-    body.pointer("/choices/0/message/content")?.as_str()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const ALONE: Case<'_> = Case {

@@ -9,7 +9,8 @@ use units::{Bucket, Pico, Timestamp};
 
 use super::super::visit::{Visit, drawn, money};
 use super::PageError;
-use crate::alerts::{THRESHOLDS, reaches};
+use crate::admission::reaches;
+use crate::alerts::THRESHOLDS;
 
 /// Days behind a run-rate.
 const RATE_DAYS: usize = 14;
