@@ -246,6 +246,7 @@ async fn of_pages(
             span,
             scenario: None,
             expert: None,
+            tag: None,
             most: 200,
         };
         store.requests(wanted).await?;

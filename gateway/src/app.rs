@@ -31,6 +31,7 @@ use crate::prices::Prices;
 use crate::recorder::Recorder;
 use crate::sampling::Sampling;
 use crate::sessions::Sessions;
+use crate::tagging::Tagging;
 use crate::tenants::Tenants;
 
 /// The gateway's shared state.
@@ -66,6 +67,8 @@ pub struct App {
     pub sampling: Sampling,
     /// Has the traffic changed?
     pub drift: Drift,
+    /// What requests are tagged with.
+    pub tagging: Tagging,
     /// What tenants have installed.
     pub plugins: Arc<Plugins>,
     /// Workers, remotes and plugins.

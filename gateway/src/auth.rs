@@ -182,6 +182,7 @@ impl Authenticator {
             allowed_experts: principal::both(&tenant.allowed_experts, &record.allowed_experts),
             key_experts: record.allowed_experts.clone(),
             limits: record.limits,
+            tags: record.tags.clone(),
         })
     }
 
@@ -214,6 +215,7 @@ impl Authenticator {
             allowed_experts: tenant.allowed_experts.clone(),
             key_experts: None,
             limits: identity.limits,
+            tags: identity.tags,
         };
         Ok((principal, identity.expires))
     }

@@ -33,5 +33,6 @@ pub mod secret;
 pub mod server;
 pub mod sessions;
 pub mod stored_keys;
+pub mod tagging;
 pub mod telemetry;
 pub mod tenants;

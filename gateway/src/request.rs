@@ -166,6 +166,7 @@ fn plugin_scope(
         tenant: principal.tenant.clone(),
         scenario: route.scenario.clone(),
         decision: Some(route.decision.id),
+        tags: route.tags.clone(),
     };
     // The caller's own name for the run; nobody else's run can be named with it.
     let run = headers

@@ -10,7 +10,7 @@ mod verifier;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledger::ScenarioSource;
+use ledger::{ScenarioSource, Tags};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -46,6 +46,7 @@ pub struct Sample {
     scenario: ScenarioId,
     source: ScenarioSource,
     decision: DecisionId,
+    tags: Option<Tags>,
     /// What was asked, as the client sent it.
     asked: Bytes,
     answer: String,
@@ -100,6 +101,7 @@ impl Sample {
             principal: principal.clone(),
             scenario: route.scenario.clone(),
             source: route.source,
+            tags: route.tags.clone(),
             decision: route.decision.id,
             asked: asked.clone(),
             answer: String::new(),

@@ -1,8 +1,9 @@
 //! API keys between the store, which keeps text, and authentication, which wants checked types.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ledger::Tags;
 use ledger_store::ApiKey as StoredKey;
 use serde::{Deserialize, Serialize};
 use units::ExpertId;
@@ -26,6 +27,9 @@ pub struct KeySettings {
     /// Limits of this key alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// Tags of every request made with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl KeySettings {
@@ -60,6 +64,14 @@ pub fn table(stored: &[StoredKey]) -> Vec<(KeyHash, KeyRecord)> {
         .collect()
 }
 
+/// Tags were checked when the key was made; what is none all the same is left out.
+fn tags(pairs: &BTreeMap<String, String>) -> Option<Tags> {
+    let pairs = pairs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    Tags::new(pairs).ok().flatten()
+}
+
 fn record(key: &StoredKey, settings: KeySettings) -> KeyRecord {
     KeyRecord {
         id: key.id.clone(),
@@ -67,6 +79,7 @@ fn record(key: &StoredKey, settings: KeySettings) -> KeyRecord {
         roles: settings.roles,
         allowed_experts: settings.allowed_experts.map(Arc::new),
         limits: settings.limits,
+        tags: tags(&settings.tags),
         created: key.created,
         expires: key.expires,
         revoked: key.revoked,

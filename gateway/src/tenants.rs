@@ -28,6 +28,8 @@ pub struct Tenant {
     pub operator: bool,
     /// The time zone of its days and months.
     pub time_zone: jiff::tz::TimeZone,
+    /// The keys of `metadata` that are tags.
+    pub tags: BTreeSet<String>,
     rules: HashMap<ScenarioId, Rule>,
     unassigned: Rule,
 }
@@ -133,6 +135,7 @@ impl Tenant {
             capture: tenant.capture,
             operator: tenant.operator,
             time_zone: tenant.time_zone.clone(),
+            tags: tenant.tags.clone(),
             rules,
             unassigned: Rule {
                 name: "unassigned".to_owned(),

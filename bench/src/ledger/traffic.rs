@@ -5,7 +5,7 @@ use anyhow::Result;
 use ledger::{
     AttemptRecord, Candidate, DecisionSummary, Host, LedgerEvent, Meter, OutcomeRecord,
     OutcomeSource, PoolCounters, Ppm, Price, Rate, RateBook, RateSubject, RequestRecord,
-    ScenarioSource,
+    ScenarioSource, Tags,
 };
 use ledger_store::Pricing;
 use units::{
@@ -179,6 +179,7 @@ impl Traffic {
             scenario: self.scenarios.get(index(scenario)),
             expert: self.experts.get(index(expert)),
             expert_number: expert,
+            tags: draw.chance(21, 500).then(|| tags(&draw)).flatten(),
         };
         let (Some(tenant), Some(scenario), Some(answered)) =
             (place.tenant, place.scenario, place.expert)
@@ -224,6 +225,7 @@ impl Traffic {
             overhead: Nanos::new(60_000 + draw.under(16, 60_000)),
             http_status: if ok { 200 } else { 502 },
             streamed: draw.chance(17, 300),
+            tags: place.tags.clone(),
         }));
         if ok && draw.chance(18, 50) {
             events.push(LedgerEvent::Outcome(OutcomeRecord {
@@ -288,6 +290,7 @@ impl Traffic {
             finished: instant(started + total),
             http_status: Some(if ok { 200 } else { 503 }),
             decision: None,
+            tags: place.tags.clone(),
             receipt,
         })
     }
@@ -321,6 +324,19 @@ struct Place<'a> {
     scenario: Option<&'a ScenarioId>,
     expert: Option<&'a ExpertId>,
     expert_number: u64,
+    tags: Option<Tags>,
+}
+
+/// The team of a key; one in three times a project, too.
+fn tags(draw: &Draw) -> Option<Tags> {
+    let (team, project) = (
+        format!("team {}", draw.under(15, 4)),
+        format!("{}", draw.under(22, 5)),
+    );
+    let project = draw
+        .chance(23, 333)
+        .then_some(("project", project.as_str()));
+    Tags::new([("team", team.as_str())].into_iter().chain(project)).ok()?
 }
 
 fn index(n: u64) -> usize {

@@ -198,6 +198,15 @@ fn tags(line: &Line<'_>) -> serde_json::Value {
             tags.insert(name.to_owned(), value.into());
         }
     }
+    let own = line.charge.tags.iter().flat_map(ledger::Tags::pairs);
+    for (name, value) in own {
+        // A name that is ours stays ours.
+        let name = match name {
+            "expert" | "scenario" => format!("tag-{name}"),
+            _ => name.to_owned(),
+        };
+        tags.insert(name, value.into());
+    }
     tags.into()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use units::{Bucket, Currency, ExpertId, Pico, Purpose, ScenarioId, TenantId, Timestamp};
 
-use crate::{Meter, Method, Price, RateId};
+use crate::{Meter, Method, Price, RateId, Tags};
 
 /// All lines of a span that differ in nothing but their attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Charge {
     pub method: Method,
     /// Do the lines take others back or stand for them, or are they about a month that was closed before they came?
     pub late: bool,
+    /// The tags of the requests.
+    pub tags: Option<Tags>,
     /// The pool that worked, or the provider.
     pub host: Option<Arc<str>>,
     /// The price; `None` where there was none.

@@ -16,7 +16,7 @@ mod writer;
 use reader::Reader;
 use writer::Writer;
 
-use crate::LedgerEvent;
+use crate::{LedgerEvent, Tags};
 
 /// The layout written today.
 const LAYOUT: u8 = 1;
@@ -41,6 +41,9 @@ const OUTCOME: u8 = 3;
 const COUNTERS: u8 = 4;
 /// A judgement that was asked for and did not come.
 const MISSING: u8 = 5;
+/// An attempt, and a request, with their tags before them.
+const TAGGED_ATTEMPT: u8 = 6;
+const TAGGED_REQUEST: u8 = 7;
 
 /// Appends a group of events to `out`.
 pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out: &mut Vec<u8>) {
@@ -49,11 +52,11 @@ pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out:
     for event in events {
         match event {
             LedgerEvent::Attempt(record) => {
-                writer.byte(ATTEMPT);
+                tagged(&mut writer, &record.tags, [ATTEMPT, TAGGED_ATTEMPT]);
                 attempt::write(&mut writer, record);
             }
             LedgerEvent::Request(record) => {
-                writer.byte(REQUEST);
+                tagged(&mut writer, &record.tags, [REQUEST, TAGGED_REQUEST]);
                 request::write(&mut writer, record);
             }
             LedgerEvent::Outcome(record) => {
@@ -72,6 +75,21 @@ pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a LedgerEvent>, out:
     }
 }
 
+/// The kind of an event without or with tags, and the tags.
+fn tagged(writer: &mut Writer<'_>, tags: &Option<Tags>, [without, with]: [u8; 2]) {
+    match tags {
+        None => writer.byte(without),
+        Some(tags) => {
+            writer.byte(with);
+            writer.text(tags.as_str(), Tags::LONGEST);
+        }
+    }
+}
+
+fn tags(reader: &mut Reader<'_>) -> Result<Tags, CodecError> {
+    Tags::parse(reader.text()?).map_err(|_| CodecError::Value("tag"))
+}
+
 /// Reads a whole group of events back.
 ///
 /// # Errors
@@ -85,8 +103,16 @@ pub fn decode_events(bytes: &[u8]) -> Result<Vec<LedgerEvent>, CodecError> {
     let mut events = Vec::new();
     while !reader.is_empty() {
         events.push(match reader.byte()? {
-            ATTEMPT => LedgerEvent::Attempt(attempt::read(&mut reader)?),
-            REQUEST => LedgerEvent::Request(request::read(&mut reader)?),
+            ATTEMPT => LedgerEvent::Attempt(attempt::read(&mut reader, None)?),
+            REQUEST => LedgerEvent::Request(request::read(&mut reader, None)?),
+            TAGGED_ATTEMPT => {
+                let tags = Some(tags(&mut reader)?);
+                LedgerEvent::Attempt(attempt::read(&mut reader, tags)?)
+            }
+            TAGGED_REQUEST => {
+                let tags = Some(tags(&mut reader)?);
+                LedgerEvent::Request(request::read(&mut reader, tags)?)
+            }
             OUTCOME => LedgerEvent::Outcome(outcome::read(&mut reader, true)?),
             MISSING => LedgerEvent::Outcome(outcome::read(&mut reader, false)?),
             COUNTERS => LedgerEvent::Counters(counters::read(&mut reader)?),

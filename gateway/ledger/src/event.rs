@@ -8,6 +8,8 @@ use units::{
     Receipt, RequestId, ScenarioId, TenantId, Timestamp,
 };
 
+use crate::Tags;
+
 /// The status of a request whose client went away before its answer was whole.
 pub const CLIENT_GONE: u16 = 499;
 
@@ -47,6 +49,8 @@ pub struct AttemptRecord {
     pub http_status: Option<u16>,
     /// The decision it follows.
     pub decision: Option<DecisionId>,
+    /// By what else its cost is told apart.
+    pub tags: Option<Tags>,
     /// What it used. Attempt id, purpose and status stand in here.
     pub receipt: Receipt,
 }
@@ -117,6 +121,8 @@ pub struct RequestRecord {
     pub http_status: u16,
     /// Was the answer a stream?
     pub streamed: bool,
+    /// By what else its cost is told apart.
+    pub tags: Option<Tags>,
 }
 
 /// Parts per million: probabilities, scores and propensities without floats.

@@ -21,6 +21,7 @@ mod month;
 mod price;
 mod rate;
 mod settle;
+mod tags;
 
 pub use allocate::allocate;
 pub use budget::{BudgetBook, BudgetError, Reservation};
@@ -37,3 +38,4 @@ pub use month::Month;
 pub use price::{price_now, token_lines};
 pub use rate::{Meter, Price, Rate, RateBook, RateId, RateSubject};
 pub use settle::{DeviceShare, IdlePolicy, PoolWindow, RESERVED, Settlement, settle_window};
+pub use tags::{TagError, Tags, is_key as is_tag_key};

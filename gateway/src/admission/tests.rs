@@ -37,6 +37,7 @@ fn principal(tenant_name: &str, key_name: &str, limits: Option<Limits>) -> Princ
         allowed_experts: None,
         key_experts: None,
         limits,
+        tags: None,
     }
 }
 

@@ -66,6 +66,11 @@ pub fn unknown_scenario() -> ApiError {
     .with_param("metadata.scenario")
 }
 
+/// A tag that is none.
+pub fn bad_tag(why: &str) -> ApiError {
+    ApiError::new(400, ErrorKind::InvalidRequestError, "bad_tag", why).with_param("metadata")
+}
+
 /// A task that no expert of the caller has.
 pub fn unknown_task() -> ApiError {
     ApiError::new(

@@ -35,6 +35,7 @@ use crate::recorder::Recorder;
 use crate::sampling::Sampling;
 use crate::sessions::Sessions;
 use crate::stored_keys;
+use crate::tagging::Tagging;
 use crate::tenants::Tenants;
 
 /// How long a start waits for what the last run left in the journal.
@@ -219,6 +220,7 @@ impl App {
             prices: Prices::new(&catalog, &rates, clock.now()),
             capture: Capture::start(captures, &tenants, watch, metrics.clone()),
             sampling: Sampling::new(metrics.clone()),
+            tagging: Tagging::default(),
             drift: Drift::new(&catalog, config.gate.drift_window),
             gates,
             catalog: ArcSwap::from_pointee(catalog),

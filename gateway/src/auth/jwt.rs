@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind as JwtErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use ledger::Tags;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -36,6 +37,7 @@ pub struct JwtIssuer {
     role_names: std::collections::BTreeMap<String, Role>,
     tenants: Option<BTreeSet<TenantId>>,
     limits: Option<Limits>,
+    tag_claims: std::collections::BTreeMap<String, String>,
 }
 
 /// Where the verifying key comes from. Never from the token.
@@ -58,6 +60,8 @@ pub struct Identity {
     pub expires: Timestamp,
     /// Limits of each subject of this issuer.
     pub limits: Option<Limits>,
+    /// Tags that its claims name.
+    pub tags: Option<Tags>,
 }
 
 /// The issuer a token claims to be from. Believed by nobody: it only picks whose rules to check the token by.
@@ -140,7 +144,18 @@ impl JwtIssuer {
             roles: self.roles(claims::find(claims, &self.roles_claim)),
             expires,
             limits: self.limits,
+            tags: self.tags(claims),
         })
+    }
+
+    /// A claim that is not there, or is no tag's value, gives no tag: nobody is kept out for it.
+    fn tags(&self, claims: &Map<String, Value>) -> Option<Tags> {
+        let named = self.tag_claims.iter().filter_map(|(key, claim)| {
+            let value = claims::text(claims, claim).ok()?;
+            Tags::new([(key.as_str(), value)]).ok()?;
+            Some((key.as_str(), value))
+        });
+        Tags::new(named).ok().flatten()
     }
 
     /// `exp` must be there and ahead, `nbf` behind where it is there. Gives the instant the token ends.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ledger::Tags;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use units::{KeyId, TenantId, Timestamp};
@@ -140,6 +141,8 @@ pub struct KeyRecord {
     pub allowed_experts: AllowedExperts,
     /// Limits of this key alone.
     pub limits: Option<Limits>,
+    /// Tags of every request made with it.
+    pub tags: Option<Tags>,
     /// When it was made.
     pub created: Timestamp,
     /// The first instant it is no longer good.
@@ -157,6 +160,7 @@ impl KeyRecord {
             roles: Roles::USER,
             allowed_experts: None,
             limits: None,
+            tags: None,
             created,
             expires: None,
             revoked: None,

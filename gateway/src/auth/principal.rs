@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ledger::Tags;
 use openai_api::{ApiError, ErrorKind};
 use units::{ExpertId, KeyId, TenantId};
 
@@ -45,6 +46,8 @@ pub struct Principal {
     pub key_experts: Option<Arc<BTreeSet<ExpertId>>>,
     /// Limits of this key or subject alone, beside those of the tenant.
     pub limits: Option<Limits>,
+    /// Tags of every request of this key or subject; the request cannot say otherwise.
+    pub tags: Option<Tags>,
 }
 
 impl Principal {

@@ -1,11 +1,12 @@
 //! `moegate key create|list|revoke`: API keys. A key is shown once; the store keeps its hash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use ledger::Tags;
 use ledger_store::{ApiKey as StoredKey, Finance, KeyStore};
 use units::{Clock, ExpertId, KeyId, Pico, TenantId, Timestamp};
 
@@ -60,6 +61,9 @@ struct CreateArgs {
     /// An expert it may use; may be given several times. All of the tenant's where none is given.
     #[arg(long = "expert")]
     experts: Vec<ExpertId>,
+    /// A tag of every request made with it, such as `team=research`; may be given several times.
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
     /// First instant it is no longer good, RFC 3339.
     #[arg(long)]
     expires: Option<jiff::Timestamp>,
@@ -144,6 +148,7 @@ async fn create(
         },
         allowed_experts: (!experts.is_empty()).then_some(experts),
         limits: (!limits.is_none()).then_some(limits),
+        tags: tags(&args.tags)?,
     };
     let expires = args
         .expires
@@ -151,6 +156,18 @@ async fn create(
     make(store, &args.tenant, &settings, expires)
         .await
         .map(|key| key.expose().to_owned())
+}
+
+/// Checked tags.
+fn tags(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let pairs = given.iter().map(|pair| {
+        let pair = pair.split_once('=');
+        pair.context("a tag is written KEY=VALUE")
+    });
+    let pairs: Vec<(&str, &str)> = pairs.collect::<anyhow::Result<_>>()?;
+    let tags = Tags::new(pairs)?;
+    let pairs = tags.iter().flat_map(Tags::pairs);
+    Ok(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
 }
 
 /// Makes a key and stores its hash. The key is in what is returned and nowhere else.
@@ -186,6 +203,7 @@ async fn list(store: &dyn KeyStore, tenant: &TenantId) -> anyhow::Result<Table> 
         "name",
         "roles",
         "experts",
+        "tags",
         "created",
         "expires",
         "withdrawn",
@@ -203,11 +221,14 @@ async fn list(store: &dyn KeyStore, tenant: &TenantId) -> anyhow::Result<Table> 
                 .collect::<Vec<_>>()
                 .join(",")
         });
+        let tags = settings.tags.iter().map(|(k, v)| format!("{k}={v}"));
+        let tags: Vec<String> = tags.collect();
         table.row(vec![
             key.id.to_string(),
             settings.name.unwrap_or_default(),
             settings.roles.to_string(),
             experts,
+            tags.join(" "),
             date(key.created),
             key.expires.map(date).unwrap_or_default(),
             key.revoked.map(date).unwrap_or_default(),

@@ -255,6 +255,14 @@ fn check_tenant(key: &str, tenant: &TenantConfig) -> Result<(), Wrong> {
     {
         return wrong(format!("{key}.capture.days"), "must be between 1 and 3650");
     }
+    let own =
+        |tag: &String| !ledger::is_tag_key(tag) || ["scenario", "task"].contains(&tag.as_str());
+    if tenant.tags.len() > 8 || tenant.tags.iter().any(own) {
+        return wrong(
+            format!("{key}.tags"),
+            "expected at most 8 keys of a-z, 0-9, _ and -, and neither `scenario` nor `task`",
+        );
+    }
     let mut scenarios = BTreeSet::new();
     for (at, scenario) in tenant.scenarios.iter().enumerate() {
         let key = format!("{key}.scenarios[{at}]");

@@ -46,6 +46,10 @@ pub struct TenantConfig {
     /// The time zone of its days and months, such as `Europe/Berlin`; absent is UTC.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub time_zone: jiff::tz::TimeZone,
+    /// Keys of a request's `metadata` by which costs are told apart, such as `team`, at most 8. Values are kept in the
+    /// ledger.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
     /// Its kinds of task.
     #[serde(default)]
     pub scenarios: Vec<ScenarioConfig>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use expert_pool::AttemptReport;
-use ledger::{LedgerEvent, ScenarioSource};
+use ledger::{LedgerEvent, ScenarioSource, Tags};
 use openai_api::ApiError;
 use parking_lot::Mutex;
 use units::{DecisionId, ExpertId, Pico, Purpose, RequestId, ScenarioId, TenantId, Tokens};
@@ -83,6 +83,8 @@ pub struct NestedFacts {
     pub scenario: ScenarioId,
     /// Its decision.
     pub decision: Option<DecisionId>,
+    /// Its tags.
+    pub tags: Option<Tags>,
 }
 
 /// Attempts that plugins of a request made: booked with it while it is open, by themselves afterwards.

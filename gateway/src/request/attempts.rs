@@ -26,6 +26,7 @@ pub fn attempt_record(report: &AttemptReport, of: &NestedFacts) -> AttemptRecord
         finished: report.finished,
         http_status: report.http_status,
         decision: of.decision,
+        tags: of.tags.clone(),
         receipt: known_zero(report),
     }
 }

@@ -143,6 +143,7 @@ impl Booking {
             tenant: self.tenant.clone(),
             scenario: self.route.scenario.clone(),
             decision: Some(self.route.decision.id),
+            tags: self.route.tags.clone(),
         }
     }
 
@@ -160,6 +161,7 @@ impl Booking {
             overhead,
             http_status: ending.http_status,
             streamed: self.streamed,
+            tags: self.route.tags.clone(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use http::HeaderValue;
-use ledger::{Host, ScenarioSource};
+use ledger::{Host, ScenarioSource, Tags};
 use openai_api::{ApiError, ChatRequest, ErrorKind, ResponseFormat, Role as ChatRole};
 use router::{
     Capacity, Captured, DecideError, Decision, Draw, Ranked, RequestView, Role, Scratch, Turn,
@@ -36,6 +36,8 @@ pub struct Route {
     pub tokens: u64,
     /// Money to reserve.
     pub cost: Pico,
+    /// By what else its cost is told apart.
+    pub tags: Option<Tags>,
     /// What the gate read, of tenants that agree that it is kept.
     pub features: Option<Box<Captured>>,
 }
@@ -87,6 +89,7 @@ impl Route {
             Some(workflow) => Some(workflow_of(app, principal, workflow)?),
             None => pinned(app, principal, &chat.model, choosing)?,
         };
+        let tags = app.tagging.tags(tenant, principal, chat, app.clock.now())?;
         let texts = Texts::of(chat);
         let view = RequestView {
             tenant: &principal.tenant,
@@ -103,7 +106,7 @@ impl Route {
                 .as_ref()
                 .is_some_and(|f| *f != ResponseFormat::Text),
         };
-        let route = SCRATCH.with_borrow_mut(|scratch| {
+        let mut route = SCRATCH.with_borrow_mut(|scratch| {
             app.decide(
                 &view,
                 &Asking {
@@ -119,6 +122,7 @@ impl Route {
         app.metrics
             .decision
             .observe(spent.to_duration().as_secs_f64());
+        route.tags = tags;
         Ok(route)
     }
 }
@@ -218,6 +222,7 @@ impl App {
             task,
             order,
             decision,
+            tags: None,
             features,
         })
     }

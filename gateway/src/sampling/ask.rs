@@ -198,6 +198,7 @@ impl Asking<'_> {
             tenant: sample.principal.tenant.clone(),
             scenario: sample.scenario.clone(),
             decision: Some(sample.decision),
+            tags: sample.tags.clone(),
         };
         let nested = Nested::new(self.app, facts);
         nested.close();

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use ledger::{ChargeRate, LineId, Meter, Method, OutcomeSource, Ppm};
+use ledger::{ChargeRate, LineId, Meter, Method, OutcomeSource, Ppm, Tags};
 use units::{
     AttemptId, Bucket, ExpertId, Nanos, Pico, PoolId, Purpose, RequestId, ScenarioId, TenantId,
     Timestamp,
@@ -21,6 +21,14 @@ pub trait Details: Send + Sync + Debug {
         span: Span,
         step: u32,
     ) -> StoreFuture<'_, Vec<CostRow>>;
+
+    /// The part of a tenant's costs whose requests have tags, by those too.
+    fn tagged_costs(
+        &self,
+        tenant: TenantId,
+        span: Span,
+        step: u32,
+    ) -> StoreFuture<'_, Vec<TaggedCost>>;
 
     /// Requests of a tenant in steps of `step` buckets by scenario and who answered, oldest first.
     fn traffic(&self, tenant: TenantId, span: Span, step: u32) -> StoreFuture<'_, Vec<Traffic>>;
@@ -75,6 +83,15 @@ pub struct CostRow {
     pub quantity: Pico,
     /// What it cost, as far as known.
     pub amount: Pico,
+}
+
+/// Alike lines of requests with the same tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaggedCost {
+    /// Their tags.
+    pub tags: Tags,
+    /// What they cost.
+    pub cost: CostRow,
 }
 
 /// Requests of one step.
@@ -164,6 +181,8 @@ pub struct RequestsWanted {
     pub scenario: Option<ScenarioId>,
     /// Answered by one expert.
     pub expert: Option<ExpertId>,
+    /// With one tag: key and value.
+    pub tag: Option<(String, String)>,
     /// At most so many.
     pub most: u32,
 }
@@ -177,6 +196,8 @@ pub struct RequestLine {
     pub scenario: ScenarioId,
     /// Who answered.
     pub expert: Option<ExpertId>,
+    /// Its tags.
+    pub tags: Option<Tags>,
     /// When it came.
     pub started: Timestamp,
     /// Until its answer was whole.

@@ -20,7 +20,7 @@ mod store;
 pub use capture::{CaptureRecord, CaptureStore, CaptureUsage, Forget, ShadowRecord, ShadowSummary};
 pub use details::{
     AttemptLine, CostRow, Details, Judgements, Paired, PoolTime, PostedLine, RequestDetail,
-    RequestLine, RequestsWanted, Traffic,
+    RequestLine, RequestsWanted, TaggedCost, Traffic,
 };
 pub use error::{JournalError, StoreError};
 pub use finance::{

@@ -62,6 +62,7 @@ fn device(
         meter,
         method: Method::DeviceShare1,
         late: false,
+        tags: None,
         host: Some("main".into()),
         amount: rate.price.of(ns).unwrap(),
         rate: Some(rate),

@@ -6,7 +6,7 @@ use units::{
 };
 
 use super::{CodecError, Reader, Writer};
-use crate::{AttemptRecord, Host};
+use crate::{AttemptRecord, Host, Tags};
 
 const NAME: usize = 64;
 const REPLICA: usize = 128;
@@ -29,7 +29,8 @@ pub(super) fn write(w: &mut Writer<'_>, record: &AttemptRecord) {
     write_receipt(w, &record.receipt);
 }
 
-pub(super) fn read(r: &mut Reader<'_>) -> Result<AttemptRecord, CodecError> {
+/// `tags` came before.
+pub(super) fn read(r: &mut Reader<'_>, tags: Option<Tags>) -> Result<AttemptRecord, CodecError> {
     Ok(AttemptRecord {
         request: RequestId::from_uuid(r.uuid()?),
         tenant: r.id(TenantId::new)?,
@@ -45,6 +46,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<AttemptRecord, CodecError> {
         finished: r.time()?,
         http_status: r.option(Reader::number)?,
         decision: r.option(|r| r.uuid().map(DecisionId::from_uuid))?,
+        tags,
         receipt: read_receipt(r)?,
     })
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use units::{DecisionId, Nanos, Pico, RequestId, ScenarioId, TenantId};
 
 use super::{CodecError, Reader, Writer};
-use crate::{Candidate, DecisionSummary, Ppm, RequestRecord, ScenarioSource};
+use crate::{Candidate, DecisionSummary, Ppm, RequestRecord, ScenarioSource, Tags};
 
 const NAME: usize = 64;
 const PRINCIPAL: usize = 128;
@@ -28,7 +28,8 @@ pub(super) fn write(w: &mut Writer<'_>, record: &RequestRecord) {
     w.byte(u8::from(record.streamed));
 }
 
-pub(super) fn read(r: &mut Reader<'_>) -> Result<RequestRecord, CodecError> {
+/// `tags` came before.
+pub(super) fn read(r: &mut Reader<'_>, tags: Option<Tags>) -> Result<RequestRecord, CodecError> {
     Ok(RequestRecord {
         request: RequestId::from_uuid(r.uuid()?),
         tenant: r.id(TenantId::new)?,
@@ -42,6 +43,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<RequestRecord, CodecError> {
         overhead: Nanos::new(r.number()?),
         http_status: r.number()?,
         streamed: r.byte()? == 1,
+        tags,
     })
 }
 

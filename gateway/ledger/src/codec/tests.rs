@@ -60,12 +60,23 @@ fn receipt() -> impl Strategy<Value = Receipt> {
     )
 }
 
+fn tags() -> impl Strategy<Value = Option<Tags>> {
+    let pairs = prop::collection::btree_map("[a-z]{1,8}", "[a-zé0-9/]{1,20}", 0..5);
+    pairs.prop_map(|pairs| {
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        Tags::new(pairs).unwrap()
+    })
+}
+
 fn attempt() -> impl Strategy<Value = LedgerEvent> {
     let names = (name(), name(), name(), name(), any::<bool>());
     let rest = (
         prop::option::of(".{0,20}"),
         prop::option::of(any::<u16>()),
         prop::option::of(uuid()),
+        tags(),
     );
     (uuid(), names, time(), time(), rest, receipt()).prop_map(
         |(request, n, started, finished, rest, receipt)| {
@@ -84,6 +95,7 @@ fn attempt() -> impl Strategy<Value = LedgerEvent> {
                 finished,
                 http_status: rest.1,
                 decision: rest.2.map(DecisionId::from_uuid),
+                tags: rest.3,
                 receipt,
             })
         },
@@ -127,7 +139,13 @@ fn decision() -> impl Strategy<Value = DecisionSummary> {
 
 fn request() -> impl Strategy<Value = LedgerEvent> {
     let names = (name(), name(), name(), prop::option::of(name()));
-    let rest = (any::<u64>(), any::<u64>(), any::<u16>(), any::<bool>());
+    let rest = (
+        any::<u64>(),
+        any::<u64>(),
+        any::<u16>(),
+        any::<bool>(),
+        tags(),
+    );
     (
         uuid(),
         names,
@@ -150,6 +168,7 @@ fn request() -> impl Strategy<Value = LedgerEvent> {
                 overhead: Nanos::new(rest.1),
                 http_status: rest.2,
                 streamed: rest.3,
+                tags: rest.4,
             })
         })
 }

@@ -16,6 +16,7 @@ fn attempt(host: Host) -> AttemptRecord {
         finished: Timestamp::from_unix_seconds(1_001),
         http_status: Some(200),
         decision: None,
+        tags: None,
         receipt: Receipt::unknown(
             AttemptId::from_uuid(Uuid::from_u128(2)),
             Purpose::Serve,

@@ -70,6 +70,9 @@ pub struct JwtIssuerConfig {
     /// The claim that lists the roles.
     #[serde(default = "default_roles_claim")]
     pub roles_claim: String,
+    /// The claims that name tags of each request, by the tag's key, such as `{ team = "department" }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tag_claims: BTreeMap<String, String>,
     /// What the issuer's role names stand for. When empty, our own names count.
     #[serde(default)]
     pub role_names: BTreeMap<String, Role>,
@@ -157,6 +160,7 @@ impl JwtIssuer {
             role_names: config.role_names,
             tenants: config.tenants,
             limits: config.limits,
+            tag_claims: config.tag_claims,
         })
     }
 }
@@ -180,6 +184,9 @@ impl JwtIssuerConfig {
         ];
         if let Some((key, _)) = texts.into_iter().find(|(_, text)| text.is_empty()) {
             return Err(self.wrong(key, "expected a text that is not empty"));
+        }
+        if !self.tag_claims.keys().all(|key| ledger::is_tag_key(key)) {
+            return Err(self.wrong("tag_claims", "expected keys of a-z, 0-9, _ and -"));
         }
         if self.leeway_seconds > MAX_LEEWAY_SECONDS {
             return Err(self.wrong("leeway_seconds", "expected at most 300"));

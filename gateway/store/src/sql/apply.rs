@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ledger::{
-    AttemptRecord, Host, LedgerEvent, OutcomeRecord, PoolCounters, RequestRecord, token_lines,
+    AttemptRecord, Host, LedgerEvent, OutcomeRecord, PoolCounters, RequestRecord, Tags, token_lines,
 };
 
 use super::finance::periods;
@@ -162,7 +162,10 @@ async fn attempts(
             None => principal_of(connection, &row.request).await?,
         };
         for line in priced {
-            let line = LineRow::new(names, &line, None, open_from)?;
+            let line = LineRow {
+                tags: row.tags,
+                ..LineRow::new(names, &line, None, open_from)?
+            };
             if let Some(amount) = line.amount {
                 rollups.spend(
                     row.record.finished.unix_nanos(),
@@ -202,6 +205,7 @@ impl<'a> Sorted<'a> {
                 &record.principal,
             ]);
             names.extend(record.answered_by.as_ref().map(|expert| expert.as_str()));
+            names.extend(record.tags.as_ref().map(Tags::as_str));
             if let Some(decision) = &record.decision {
                 names.extend([
                     &*decision.gate_version,
@@ -215,6 +219,7 @@ impl<'a> Sorted<'a> {
             names.extend([record.tenant.as_str(), record.scenario.as_str()]);
             names.extend([record.expert.as_str(), record.host.as_str()]);
             names.extend(record.replica.as_deref());
+            names.extend(record.tags.as_ref().map(Tags::as_str));
         }
         for record in &self.counters {
             names.extend([record.pool.as_str(), &record.worker]);

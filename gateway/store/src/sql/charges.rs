@@ -16,12 +16,12 @@ const CHARGES: &str = "
     SELECT start, purpose, alike.meter AS meter, method, late, lines, unknown,
         quantity_millions, quantity_rest, amount_millions, amount_rest, tokens,
         tenants.text AS tenant_text, scenarios.text AS scenario_text, experts.text AS expert_text,
-        hosts.text AS host_text,
+        hosts.text AS host_text, tags.text AS tags_text,
         rates.rate AS rate, rates.subject, rates.pico, rates.per, rates.effective, rates.currency, rates.source
     FROM (
         SELECT lines.bucket / $1 * $1 AS start, lines.tenant, lines.scenario, lines.expert, lines.purpose,
             lines.meter, lines.method, lines.rate AS line_rate,
-            COALESCE(pool_windows.pool, attempts.host, 0) AS host,
+            COALESCE(pool_windows.pool, attempts.host, 0) AS host, lines.tags,
             CAST(CASE WHEN lines.origin IS NULL THEN 0 ELSE 1 END AS BIGINT) AS late,
             COUNT(*) AS lines, COUNT(CASE WHEN lines.amount IS NULL THEN 1 END) AS unknown,
             CAST(COALESCE(SUM(lines.quantity / 1000000), 0) AS BIGINT) AS quantity_millions,
@@ -35,15 +35,16 @@ const CHARGES: &str = "
         LEFT JOIN attempts ON attempts.attempt = lines.attempt
         LEFT JOIN pool_windows ON pool_windows.id = lines.pool_window
         WHERE lines.bucket >= $2 AND lines.bucket < $3 AND ($4 = 0 OR lines.tenant = $4)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
     ) AS alike
     LEFT JOIN names AS tenants ON tenants.id = tenant
     LEFT JOIN names AS scenarios ON scenarios.id = scenario
     LEFT JOIN names AS experts ON experts.id = expert
     LEFT JOIN names AS hosts ON hosts.id = host
+    LEFT JOIN names AS tags ON tags.id = alike.tags
     LEFT JOIN rates ON rates.rate = line_rate
     ORDER BY start, tenant_text NULLS FIRST, scenario_text NULLS FIRST, expert_text NULLS FIRST, purpose, alike.meter,
-        method, late, host_text NULLS FIRST, line_rate NULLS FIRST";
+        method, late, host_text NULLS FIRST, line_rate NULLS FIRST, tags_text NULLS FIRST";
 
 /// A row of the statement.
 #[derive(sqlx::FromRow)]
@@ -64,6 +65,7 @@ struct Alike {
     scenario_text: Option<String>,
     expert_text: Option<String>,
     host_text: Option<String>,
+    tags_text: Option<String>,
     rate: Option<i64>,
     subject: Option<String>,
     pico: Option<i64>,
@@ -134,6 +136,7 @@ fn charge(row: Alike, step: i64) -> Result<Charge, StoreError> {
         method: Method::from_code(code("method", row.method)?)
             .ok_or(StoreError::Damaged("method"))?,
         late: row.late != 0,
+        tags: row.tags_text.as_deref().map(names::tags).transpose()?,
         host: row.host_text.map(Arc::from),
         rate,
         lines: number::unsigned(row.lines),

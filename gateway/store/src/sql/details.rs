@@ -1,5 +1,6 @@
 //! Reads cells, windows and single rows.
 
+mod costs;
 mod request;
 
 use ledger::{ChargeRate, Meter, OutcomeSource, Ppm, Price, RateId};
@@ -9,56 +10,11 @@ use units::{
 
 use super::link::{Query, query};
 use super::reports::facts::{Scope, bounds, spanned};
-use super::{SqlStore, names, number, rows};
+use super::{SqlStore, names, number};
 use crate::{
     CostRow, Details, Judgements, Paired, PoolTime, RequestDetail, RequestLine, RequestsWanted,
-    Span, StoreError, StoreFuture, Traffic,
+    Span, StoreError, StoreFuture, TaggedCost, Traffic,
 };
-
-/// A cell of cost.
-#[derive(sqlx::FromRow)]
-struct CostCell {
-    start: i64,
-    tenant: Option<String>,
-    scenario: Option<String>,
-    expert: Option<String>,
-    purpose: i64,
-    meter: i64,
-    lines: i64,
-    unknown: i64,
-    quantity_millions: i64,
-    quantity_rest: i64,
-    millions: i64,
-    rest: i64,
-}
-
-fn cost(cell: CostCell) -> Result<CostRow, StoreError> {
-    let payer = match (&cell.tenant, &cell.scenario) {
-        (Some(tenant), Some(scenario)) => Some((
-            names::parse(tenant, TenantId::new)?,
-            names::parse(scenario, ScenarioId::new)?,
-        )),
-        _ => None,
-    };
-    let meter = u8::try_from(cell.meter).ok().and_then(Meter::from_code);
-    Ok(CostRow {
-        start: Bucket::from_index(cell.start),
-        payer,
-        expert: match &cell.expert {
-            None => None,
-            Some(expert) => Some(names::parse(expert, ExpertId::new)?),
-        },
-        purpose: match cell.purpose {
-            names::NONE => None,
-            purpose => Some(rows::purpose_from(purpose)?),
-        },
-        meter: meter.ok_or(StoreError::Damaged("meter"))?,
-        lines: number::unsigned(cell.lines),
-        unknown: number::unsigned(cell.unknown),
-        quantity: number::halves(cell.quantity_millions, cell.quantity_rest),
-        amount: number::halves(cell.millions, cell.rest),
-    })
-}
 
 /// A pool's windows: step, pool, windows, unpriced, provisioned, busy, load, idle, and its bill in two halves.
 type PoolRow = (i64, String, i64, i64, i64, i64, i64, i64, i64, i64);
@@ -108,23 +64,25 @@ impl Details for SqlStore {
             let Some(scope) = Scope::find(&mut view, tenant, span).await? else {
                 return Ok(Vec::new());
             };
-            let sql = format!(
-                "SELECT start, tenants.text AS tenant, scenarios.text AS scenario, experts.text AS expert, purpose, meter,
-                     lines, unknown, quantity_millions, quantity_rest, millions, rest
-                 FROM (SELECT ((bucket - $6) / $7 * $7 + $6) AS start, tenant, scenario, expert, purpose, meter,
-                     CAST(SUM(lines) AS BIGINT) AS lines, CAST(SUM(unknown) AS BIGINT) AS unknown,
-                     CAST(SUM(quantity / 1000000) AS BIGINT) AS quantity_millions,
-                     CAST(SUM(quantity % 1000000) AS BIGINT) AS quantity_rest,
-                     CAST(SUM(amount / 1000000) AS BIGINT) AS millions, CAST(SUM(amount % 1000000) AS BIGINT) AS rest
-                     FROM {} WHERE $5 = 0 OR tenant = $5 GROUP BY 1, 2, 3, 4, 5, 6) AS cells
-                 LEFT JOIN names AS tenants ON tenants.id = cells.tenant
-                 LEFT JOIN names AS scenarios ON scenarios.id = cells.scenario
-                 LEFT JOIN names AS experts ON experts.id = cells.expert
-                 ORDER BY start, tenant NULLS FIRST, scenario NULLS FIRST, expert NULLS FIRST, purpose, meter",
-                source("cost", scope, step)
-            );
-            let cells: Vec<CostCell> = stepped(&sql, scope, step).fetch_all(&mut view).await?;
-            cells.into_iter().map(cost).collect()
+            let cells = costs::cells(&mut view, scope, step).await?;
+            cells.into_iter().map(costs::row).collect()
+        })
+    }
+
+    fn tagged_costs(
+        &self,
+        tenant: TenantId,
+        span: Span,
+        step: u32,
+    ) -> StoreFuture<'_, Vec<TaggedCost>> {
+        Box::pin(async move {
+            let mut open = self.readers.view().await?;
+            let mut view = open.link();
+            let Some(scope) = Scope::find(&mut view, Some(tenant), span).await? else {
+                return Ok(Vec::new());
+            };
+            let cells = costs::tagged_cells(&mut view, scope, step).await?;
+            cells.into_iter().map(costs::tagged).collect()
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ledger::Tags;
 use units::IdError;
 
 use super::link::{Link, query};
@@ -66,6 +67,11 @@ impl Names {
             .or_else(|| self.fresh.get(text))
             .copied()
     }
+}
+
+/// A stored name as tags.
+pub(super) fn tags(text: &str) -> Result<Tags, StoreError> {
+    Tags::parse(text).map_err(|_| StoreError::Damaged("tags"))
 }
 
 /// A stored name as an id.

@@ -26,6 +26,7 @@ pub(super) struct Rollups {
     latencies: Latencies,
     attempts: BTreeMap<Cell, [i64; 6]>,
     costs: BTreeMap<[i64; 6], [i64; 4]>,
+    tagged: BTreeMap<[i64; 7], [i64; 4]>,
     outcomes: BTreeMap<Cell, [i64; 2]>,
     judged: BTreeMap<Cell, [i64; 4]>,
     paired: BTreeMap<[i64; 6], [i64; 1]>,
@@ -115,6 +116,11 @@ impl Rollups {
             row.amount.unwrap_or(0),
         ];
         add(&mut self.costs, cell, sums);
+        if let Some(tags) = row.tags {
+            let [bucket, tenant, scenario, expert, purpose, meter] = cell;
+            let cell = [bucket, tenant, scenario, expert, purpose, meter, tags];
+            add(&mut self.tagged, cell, sums);
+        }
     }
 
     /// A judgement that counts from now on (`1`) or no longer (`-1`).
@@ -175,6 +181,7 @@ impl Rollups {
         self.latencies.write(connection).await?;
         twice(connection, &ATTEMPTS, self.attempts).await?;
         twice(connection, &COSTS, self.costs).await?;
+        twice(connection, &TAGGED, self.tagged).await?;
         twice(connection, &OUTCOMES, self.outcomes).await?;
         once(connection, &JUDGED, self.judged).await?;
         once(connection, &PAIRED, self.paired).await?;
@@ -268,6 +275,11 @@ static ATTEMPTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
 static COSTS: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
     let sums = ["lines", "unknown", "quantity", "amount"];
     tables("cost", &["purpose", "meter"], &sums)
+});
+
+static TAGGED: LazyLock<[Bulk; 2]> = LazyLock::new(|| {
+    let sums = ["lines", "unknown", "quantity", "amount"];
+    tables("tagged", &["purpose", "meter", "tags"], &sums)
 });
 
 static OUTCOMES: LazyLock<[Bulk; 2]> =

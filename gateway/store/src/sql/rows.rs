@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ledger::{AttemptRecord, CostLine, Host, Payer, RequestRecord};
+use ledger::{AttemptRecord, CostLine, Host, Payer, RequestRecord, Tags};
 use units::{AttemptStatus, Purpose};
 
 use super::bulk::Bulk;
@@ -25,6 +25,7 @@ pub(super) struct RequestRow {
     pub(super) status: i64,
     source: i64,
     streamed: bool,
+    tags: Option<i64>,
     decision: Option<DecisionRow>,
 }
 
@@ -57,6 +58,7 @@ pub(super) static REQUESTS: LazyLock<Bulk> = LazyLock::new(|| {
         "overhead",
         "status",
         "streamed",
+        "tags",
     ];
     Bulk::new("requests", &columns, &[])
 });
@@ -89,6 +91,7 @@ impl RequestRow {
             overhead: number::signed(record.overhead.get()),
             status: record.http_status.into(),
             streamed: record.streamed,
+            tags: tags(names, record.tags.as_ref())?,
             decision,
         })
     }
@@ -113,6 +116,7 @@ impl RequestRow {
             .bind(row.overhead)
             .bind(row.status)
             .bind(i64::from(row.streamed))
+            .bind(row.tags)
     }
 }
 
@@ -125,6 +129,7 @@ pub(super) struct AttemptRow<'a> {
     pub(super) tenant: i64,
     pub(super) scenario: i64,
     pub(super) expert: i64,
+    pub(super) tags: Option<i64>,
     host: i64,
     replica: i64,
 }
@@ -154,6 +159,7 @@ pub(super) static ATTEMPTS: LazyLock<Bulk> = LazyLock::new(|| {
         "fuel",
         "first_token",
         "pool_window",
+        "tags",
     ];
     Bulk::new("attempts", &columns, &[])
 });
@@ -170,6 +176,7 @@ impl<'a> AttemptRow<'a> {
             tenant: names.get(record.tenant.as_str())?,
             scenario: names.get(record.scenario.as_str())?,
             expert: names.get(record.expert.as_str())?,
+            tags: tags(names, record.tags.as_ref())?,
             host: names.get(record.host.as_str())?,
             replica: match &record.replica {
                 None => NONE,
@@ -209,6 +216,7 @@ impl<'a> AttemptRow<'a> {
             .bind(receipt.fuel.map(number::signed))
             .bind(number::nanos(receipt.first_token_ns))
             .bind(window)
+            .bind(row.tags)
     }
 }
 
@@ -232,6 +240,8 @@ pub(super) struct LineRow {
     pub(super) origin: Option<i64>,
     /// The line it takes back, or stands for.
     pub(super) corrects: Option<[u8; 16]>,
+    /// The tags of its attempt.
+    pub(super) tags: Option<i64>,
 }
 
 pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
@@ -251,6 +261,7 @@ pub(super) static LINES: LazyLock<Bulk> = LazyLock::new(|| {
         "pool_window",
         "origin",
         "corrects",
+        "tags",
     ];
     Bulk::new("lines", &columns, &[])
 });
@@ -293,6 +304,7 @@ impl LineRow {
             window,
             origin: open_from.is_some_and(|open| about < open).then_some(about),
             corrects: None,
+            tags: None,
         })
     }
 
@@ -313,7 +325,12 @@ impl LineRow {
             .bind(row.window)
             .bind(row.origin)
             .bind(row.corrects.as_ref().map(|id| id.as_slice()))
+            .bind(row.tags)
     }
+}
+
+fn tags(names: &Names, tags: Option<&Tags>) -> Result<Option<i64>, StoreError> {
+    tags.map(|tags| names.get(tags.as_str())).transpose()
 }
 
 /// The stored number of a purpose: its place, from 1.

@@ -68,18 +68,20 @@ struct Closing<'a, 'c> {
     texts: HashMap<i64, String>,
 }
 
-/// An attempt that waits: ids, device time, end, purpose, and the numbers of its names.
-type Waiting = (
-    Vec<u8>,
-    Vec<u8>,
-    Option<i64>,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-);
+/// An attempt that waits.
+#[derive(sqlx::FromRow)]
+struct Waiting {
+    attempt: Vec<u8>,
+    request: Vec<u8>,
+    device: Option<i64>,
+    finished: i64,
+    purpose: i64,
+    tenant: i64,
+    scenario: i64,
+    expert: i64,
+    tags: Option<i64>,
+    principal: Option<i64>,
+}
 
 /// First and last instant, and provisioned, busy, load and idle time; nothing where nothing waits.
 type Sums = (
@@ -90,6 +92,20 @@ type Sums = (
     Option<i64>,
     Option<i64>,
 );
+
+/// The cost of an attempt is posted, or stays unknown.
+fn settled(rollups: &mut Rollups, attempt: &Waiting, amount: Option<i64>) {
+    let place = Place {
+        tenant: attempt.tenant,
+        scenario: attempt.scenario,
+        expert: attempt.expert,
+    };
+    rollups.settled(attempt.finished, place, attempt.purpose, amount.is_some());
+    if let Some(amount) = amount {
+        let principal = attempt.principal.unwrap_or(NONE);
+        rollups.spend(attempt.finished, attempt.tenant, principal, amount);
+    }
+}
 
 impl Closing<'_, '_> {
     async fn close(
@@ -144,22 +160,17 @@ impl Closing<'_, '_> {
         let mut rollups = Rollups::default();
         let mut rows = Vec::with_capacity(settlement.lines.len());
         for line in &settlement.lines {
-            let row = LineRow::new(self.names, line, Some(id), open_from)?;
-            rollups.line(&row);
-            rows.push(row);
-        }
-        // The lines of attempts come first and in their order.
-        for (attempt, line) in waiting.iter().zip(&rows) {
-            let (_, _, _, finished, purpose, tenant, scenario, expert, principal) = attempt;
-            let place = Place {
-                tenant: *tenant,
-                scenario: *scenario,
-                expert: *expert,
+            // The lines of attempts come first and in their order.
+            let attempt = waiting.get(rows.len());
+            let row = LineRow {
+                tags: attempt.and_then(|attempt| attempt.tags),
+                ..LineRow::new(self.names, line, Some(id), open_from)?
             };
-            rollups.settled(*finished, place, *purpose, line.amount.is_some());
-            if let Some(amount) = line.amount {
-                rollups.spend(*finished, *tenant, principal.unwrap_or(NONE), amount);
+            rollups.line(&row);
+            if let Some(attempt) = attempt {
+                settled(&mut rollups, attempt, row.amount);
             }
+            rows.push(row);
         }
         LINES.upsert(self.connection, &rows, LineRow::bind).await?;
         rollups.write(self.connection).await?;
@@ -230,7 +241,7 @@ impl Closing<'_, '_> {
         let rows = query(
             "SELECT attempts.attempt, attempts.request, attempts.device, attempts.finished,
                  attempts.purpose, attempts.tenant, attempts.scenario, attempts.expert,
-                 requests.principal
+                 attempts.tags, requests.principal
              FROM attempts LEFT JOIN requests ON requests.request = attempts.request
              WHERE attempts.host = $1 AND attempts.pool_window IS NULL AND attempts.finished <= $2",
         )
@@ -242,17 +253,16 @@ impl Closing<'_, '_> {
     }
 
     async fn share(&mut self, attempt: &Waiting) -> Result<DeviceShare, StoreError> {
-        let (id, request, device, _, purpose, tenant, scenario, expert, _) = attempt;
         let uuid =
             |bytes: &[u8]| Uuid::from_slice(bytes).map_err(|_| StoreError::Damaged("attempt id"));
         Ok(DeviceShare {
-            attempt: AttemptId::from_uuid(uuid(id)?),
-            request: RequestId::from_uuid(uuid(request)?),
-            tenant: self.id(*tenant, TenantId::new).await?,
-            scenario: self.id(*scenario, ScenarioId::new).await?,
-            expert: self.id(*expert, ExpertId::new).await?,
-            purpose: purpose_from(*purpose)?,
-            device: device.map(|ns| Nanos::new(number::unsigned(ns))),
+            attempt: AttemptId::from_uuid(uuid(&attempt.attempt)?),
+            request: RequestId::from_uuid(uuid(&attempt.request)?),
+            tenant: self.id(attempt.tenant, TenantId::new).await?,
+            scenario: self.id(attempt.scenario, ScenarioId::new).await?,
+            expert: self.id(attempt.expert, ExpertId::new).await?,
+            purpose: purpose_from(attempt.purpose)?,
+            device: attempt.device.map(|ns| Nanos::new(number::unsigned(ns))),
         })
     }
 

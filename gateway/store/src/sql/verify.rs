@@ -133,7 +133,7 @@ async fn windows(view: &mut Link<'_>, report: &mut VerifyReport) -> Result<(), S
 }
 
 /// Each counts what does not hold.
-const CHECKS: [(&str, &str); 16] = [
+const CHECKS: [(&str, &str); 18] = [
     (
         "corrections that do not take back what they cite",
         "SELECT COUNT(*) FROM lines LEFT JOIN lines AS cited ON cited.line = lines.corrects
@@ -241,6 +241,25 @@ const CHECKS: [(&str, &str); 16] = [
              amount FROM cost_rollups)
          SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
              UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
+    ),
+    (
+        "rollups of cost by tags that are not their lines",
+        "WITH made AS (
+             SELECT bucket, tenant, scenario, expert, purpose, meter, tags, COUNT(*) AS lines,
+                 COUNT(CASE WHEN amount IS NULL THEN 1 END) AS unknown, COALESCE(SUM(quantity), 0) AS quantity,
+                 COALESCE(SUM(amount), 0) AS amount
+             FROM lines WHERE tags IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7),
+         kept AS (SELECT bucket, tenant, scenario, expert, purpose, meter, tags, lines, unknown, quantity,
+             amount FROM tagged_rollups)
+         SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM made EXCEPT SELECT * FROM kept) AS lacking
+             UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM made) AS more) AS other",
+    ),
+    (
+        "tags that are not those of the request or the attempt",
+        "SELECT (SELECT COUNT(*) FROM attempts JOIN requests ON requests.request = attempts.request
+                 WHERE attempts.tags IS DISTINCT FROM requests.tags)
+             + (SELECT COUNT(*) FROM lines JOIN attempts ON attempts.attempt = lines.attempt
+                 WHERE lines.tags IS DISTINCT FROM CASE WHEN lines.tenant = attempts.tenant THEN attempts.tags END)",
     ),
     (
         "rollups of outcomes that are not their rows",

@@ -287,6 +287,7 @@ async fn cells_requests_and_judgements_are_the_rows(on: &On) {
         span: ids,
         scenario: None,
         expert: None,
+        tag: None,
         most,
     };
     let listed = store.requests(wanted(tenant(0), 3)).await.unwrap();

@@ -78,6 +78,7 @@ pub(crate) fn request(n: u64, seconds: i64) -> RequestRecord {
         overhead: Nanos::new(80_000),
         http_status: 200,
         streamed: false,
+        tags: None,
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn pool_attempt(n: u64, seconds: i64, device: Option<u64>) -> Attempt
         finished: Timestamp::from_unix_nanos(at(seconds).unix_nanos() + 1_000_000),
         http_status: Some(200),
         decision: None,
+        tags: None,
         receipt,
     }
 }

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use dashboard::{
     Address, Block, Cell, Chart, Choice, Column, Drawing, Figure, Pile, Row, Sheet, Table, Tone,
 };
-use ledger_store::CostRow;
 use units::Pico;
 
 use super::super::time::Period;
 use super::super::visit::{Basis, Visit, drawn, money};
 use super::PageError;
 
-/// By what costs may be told apart: name in the address, and for people.
+mod tags;
+
+use tags::Part;
+
+/// By what costs may be told apart, beside the tags of requests: name in the address, and for people.
 const AXES: [(&str, &str); 5] = [
     ("scenario", "Scenario"),
     ("expert", "Expert"),
@@ -24,7 +27,11 @@ const AXES: [(&str, &str); 5] = [
 const MOST_PARTS: usize = 7;
 
 /// Where a cell belongs.
-fn value(row: &CostRow, axis: &str) -> String {
+fn value(part: &Part, axis: &str) -> String {
+    if let Some(key) = axis.strip_prefix(tags::AXIS) {
+        return tags::value(part, key);
+    }
+    let row = &part.cost;
     match axis {
         "expert" => row.expert.as_ref().map(ToString::to_string),
         "purpose" => row.purpose.map(|purpose| purpose.as_str().to_owned()),
@@ -43,19 +50,24 @@ fn value(row: &CostRow, axis: &str) -> String {
 }
 
 struct Question<'a> {
-    axis: &'static str,
-    label: &'static str,
+    axis: String,
+    label: String,
     basis: Basis,
     scenario: Option<&'a str>,
     expert: Option<&'a str>,
+    /// Key and value of a tag.
+    tag: Option<(&'a str, &'a str)>,
 }
 
 impl Question<'_> {
-    fn asks_for(&self, row: &CostRow) -> bool {
+    fn asks_for(&self, part: &Part) -> bool {
         let is = |wanted: Option<&str>, found: String| wanted.is_none_or(|wanted| wanted == found);
-        self.basis.counts(row.meter)
-            && is(self.scenario, value(row, "scenario"))
-            && is(self.expert, value(row, "expert"))
+        self.basis.counts(part.cost.meter)
+            && is(self.scenario, value(part, "scenario"))
+            && is(self.expert, value(part, "expert"))
+            && self
+                .tag
+                .is_none_or(|(key, wanted)| wanted == tags::value(part, key))
     }
 }
 
@@ -69,40 +81,40 @@ struct Sum {
 }
 
 pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
-    let wished = AXES
+    let period = visit.period();
+    let mut rows = Vec::new();
+    for run in period.runs() {
+        rows.extend(tags::parts(visit, run.span, run.step).await?);
+    }
+    let axes = axes(visit, &rows);
+    let mut wished = axes
         .iter()
-        .find(|(name, _)| visit.wish("by") == Some(*name));
-    let (axis, label) = *wished.unwrap_or(&AXES[0]);
+        .filter(|(name, _)| visit.wish("by") == Some(name));
+    let (axis, label) = wished.next().or(axes.first()).cloned().unwrap_or_default();
     let question = Question {
-        axis,
-        label,
+        axis: axis.clone(),
+        label: label.clone(),
         basis: visit.basis(),
         scenario: visit.wish("scenario"),
         expert: visit.wish("expert"),
+        tag: visit.wish("tag").and_then(|tag| tag.split_once('=')),
     };
-    let period = visit.period();
-    let store = visit.app.recorder.store();
-    let tenant = Some(visit.tenant().clone());
-    let mut rows = Vec::new();
-    for run in period.runs() {
-        rows.extend(store.costs(tenant.clone(), run.span, run.step).await?);
-    }
     rows.retain(|row| question.asks_for(row));
     let prior = period.prior();
     let step = u32::try_from(prior.to.index().saturating_sub(prior.from.index())).unwrap_or(1);
-    let mut before = store.costs(tenant, prior, step.max(1)).await?;
+    let mut before = tags::parts(visit, prior, step.max(1)).await?;
     before.retain(|row| question.asks_for(row));
 
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
-    for row in &rows {
-        let sum = sums.entry(value(row, axis)).or_default();
+    for part in &rows {
+        let (row, sum) = (&part.cost, sums.entry(value(part, &axis)).or_default());
         sum.amount = [sum.amount, row.amount].into_iter().sum();
         sum.lines = sum.lines.saturating_add(row.lines);
         sum.unknown = sum.unknown.saturating_add(row.unknown);
     }
-    for row in &before {
-        let sum = sums.entry(value(row, axis)).or_default();
-        sum.before = [sum.before, row.amount].into_iter().sum();
+    for part in &before {
+        let sum = sums.entry(value(part, &axis)).or_default();
+        sum.before = [sum.before, part.cost.amount].into_iter().sum();
     }
     let mut sums: Vec<(String, Sum)> = sums.into_iter().collect();
     sums.sort_by(|a, b| b.1.amount.cmp(&a.1.amount).then(a.0.cmp(&b.0)));
@@ -116,29 +128,34 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
             visit.currency(),
             label.to_lowercase()
         ),
-        address: visit.address(&["period", "basis", "by", "scenario", "expert"]),
+        address: visit.address(&["period", "basis", "by", "scenario", "expert", "tag"]),
         choices: vec![
             visit.choose_period(),
             visit.choose_basis(),
             Choice {
                 name: "by",
                 label: "By",
-                options: AXES
-                    .iter()
-                    .map(|(n, l)| ((*n).to_owned(), (*l).to_owned()))
-                    .collect(),
-                current: axis.to_owned(),
+                options: axes,
+                current: axis,
             },
         ],
         blocks: blocks(visit, &question, &period, &rows, &sums),
     })
 }
 
+/// All axes: the fixed ones, then the keys of tags.
+fn axes(visit: &Visit, rows: &[Part]) -> Vec<(String, String)> {
+    let fixed = AXES.iter().map(|(n, l)| ((*n).to_owned(), (*l).to_owned()));
+    let tags = tags::keys(visit, rows).into_iter();
+    let tags = tags.map(|key| (format!("{}{key}", tags::AXIS), format!("Tag {key}")));
+    fixed.chain(tags).collect()
+}
+
 fn blocks(
     visit: &Visit,
     question: &Question<'_>,
     period: &Period,
-    rows: &[CostRow],
+    rows: &[Part],
     sums: &[(String, Sum)],
 ) -> Vec<Block> {
     let total = |f: fn(&Sum) -> Pico| sums.iter().map(|(_, sum)| f(sum)).sum::<Pico>();
@@ -162,13 +179,22 @@ fn blocks(
         );
     }
     let mut blocks = vec![Block::Figures(figures)];
-    for (name, wanted) in [("scenario", question.scenario), ("expert", question.expert)] {
+    let tag = question.tag.map(|(key, value)| format!("{key} {value}"));
+    let only = [
+        ("scenario", question.scenario),
+        ("expert", question.expert),
+        ("tag", tag.as_deref()),
+    ];
+    for (name, wanted) in only {
         if let Some(wanted) = wanted {
             blocks.push(Block::Words(
                 format!("Only {name} {wanted}"),
                 vec!["All figures and rows of this page are of it alone.".to_owned()],
             ));
         }
+    }
+    if question.axis.starts_with(tags::AXIS) || question.tag.is_some() {
+        blocks.push(tags::explained());
     }
     blocks.push(Block::Chart(Box::new(chart(
         visit, question, period, rows, sums,
@@ -193,8 +219,16 @@ fn table(
     total: (Pico, Pico),
 ) -> Table {
     let link = |name: &str| -> Option<Address> {
-        let all = visit.address(&["period", "basis", "scenario", "expert"]);
-        match question.axis {
+        let all = visit.address(&["period", "basis", "scenario", "expert", "tag"]);
+        if let Some(key) = question.axis.strip_prefix(tags::AXIS) {
+            // What has no tag cannot be asked for by it.
+            let named = name != tags::NONE;
+            return named.then(|| {
+                all.with("tag", format!("{key}={name}"))
+                    .with("by", "scenario")
+            });
+        }
+        match question.axis.as_str() {
             "scenario" => Some(all.with("scenario", name).with("by", "expert")),
             "expert" if question.scenario.is_some() => {
                 let requests = Address::new("/dashboard/requests");
@@ -204,7 +238,8 @@ fn table(
                     requests
                         .with("period", period)
                         .with("scenario", scenario)
-                        .with("expert", name),
+                        .with("expert", name)
+                        .with("tag", visit.wish("tag").unwrap_or_default()),
                 )
             }
             "expert" => Some(all.with("expert", name).with("by", "scenario")),
@@ -243,7 +278,7 @@ fn table(
             question.basis.as_str()
         ),
         columns: vec![
-            Column::words(question.label),
+            Column::words(&question.label),
             Column::figures("Cost"),
             Column::figures("The time before"),
             Column::words("Change"),
@@ -259,7 +294,7 @@ fn chart(
     visit: &Visit,
     question: &Question<'_>,
     period: &Period,
-    rows: &[CostRow],
+    rows: &[Part],
     sums: &[(String, Sum)],
 ) -> Chart {
     let mut names: Vec<String> = sums
@@ -279,9 +314,9 @@ fn chart(
             )
         })
         .collect();
-    for row in rows {
-        let name = value(row, question.axis);
-        let part = names
+    for part in rows {
+        let (row, name) = (&part.cost, value(part, &question.axis));
+        let place = names
             .iter()
             .position(|known| *known == name)
             .unwrap_or(names.len());
@@ -291,7 +326,7 @@ fn chart(
             .rposition(|(_, first, _)| *first <= row.start.index());
         let cell = day
             .and_then(|day| days.get_mut(day))
-            .and_then(|day| day.2.get_mut(part));
+            .and_then(|day| day.2.get_mut(place));
         if let Some(sum) = cell {
             *sum = [*sum, row.amount].into_iter().sum();
         }

@@ -17,12 +17,14 @@ pub(in super::super) async fn list(visit: &Visit) -> Result<Sheet, PageError> {
         .wish("scenario")
         .and_then(|id| ScenarioId::new(id).ok());
     let expert = visit.wish("expert").and_then(|id| ExpertId::new(id).ok());
+    let tag = visit.wish("tag").and_then(|tag| tag.split_once('='));
     let period = visit.period();
     let wanted = RequestsWanted {
         tenant: visit.tenant().clone(),
         span: period.span(),
         scenario: scenario.clone(),
         expert: expert.clone(),
+        tag: tag.map(|(key, value)| (key.to_owned(), value.to_owned())),
         most: MOST,
     };
     let found = visit.app.recorder.store().requests(wanted).await?;
@@ -38,6 +40,7 @@ pub(in super::super) async fn list(visit: &Visit) -> Result<Sheet, PageError> {
                     .as_ref()
                     .map_or("nobody".to_owned(), ToString::to_string),
             ),
+            Cell::words(tags(one.tags.as_ref())),
             time(one.total),
             if one.status >= 400 {
                 status.meant(Tone::Bad)
@@ -53,12 +56,13 @@ pub(in super::super) async fn list(visit: &Visit) -> Result<Sheet, PageError> {
         frame: visit.frame(),
         title: "Requests".to_owned(),
         lead: format!(
-            "{}{}{}, latest first, at most {MOST}.",
+            "{}{}{}{}, latest first, at most {MOST}.",
             period.label,
             of("scenario", scenario.map(|id| id.to_string())),
-            of("expert", expert.map(|id| id.to_string()))
+            of("expert", expert.map(|id| id.to_string())),
+            of("tag", tag.map(|(key, value)| format!("{key} {value}")))
         ),
-        address: visit.address(&["period", "scenario", "expert"]),
+        address: visit.address(&["period", "scenario", "expert", "tag"]),
         choices: vec![visit.choose_period()],
         blocks: vec![Block::Table(Table {
             id: "requests",
@@ -68,6 +72,7 @@ pub(in super::super) async fn list(visit: &Visit) -> Result<Sheet, PageError> {
                 Column::words("When"),
                 Column::words("Scenario"),
                 Column::words("Answered by"),
+                Column::words("Tags"),
                 Column::figures("Took, ns in CSV"),
                 Column::figures("Status"),
             ],
@@ -75,6 +80,12 @@ pub(in super::super) async fn list(visit: &Visit) -> Result<Sheet, PageError> {
             empty: "No request in this time.".to_owned(),
         })],
     })
+}
+
+fn tags(tags: Option<&ledger::Tags>) -> String {
+    let pairs = tags.into_iter().flat_map(ledger::Tags::pairs);
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key} {value}")).collect();
+    pairs.join(", ")
 }
 
 fn time(time: Nanos) -> Cell {
@@ -123,6 +134,13 @@ pub(in super::super) async fn one(visit: &Visit, id: &str) -> Result<Sheet, Page
                 Figure::new("Took", duration(detail.line.total))
                     .beside(format!("{} in the gateway", duration(detail.overhead))),
                 Figure::new("Status", detail.line.status.to_string()),
+                Figure::new(
+                    "Tags",
+                    match tags(detail.line.tags.as_ref()) {
+                        none if none.is_empty() => "none".to_owned(),
+                        tags => tags,
+                    },
+                ),
             ]),
             Block::Table(attempts(&detail)),
             Block::Table(lines(visit, &detail)),

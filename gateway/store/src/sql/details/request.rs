@@ -34,6 +34,7 @@ struct Row {
     request: Vec<u8>,
     scenario: String,
     expert: Option<String>,
+    tags: Option<String>,
     started: i64,
     total: i64,
     overhead: i64,
@@ -48,6 +49,7 @@ fn line(row: &Row) -> Result<RequestLine, StoreError> {
             None => None,
             Some(expert) => Some(names::parse(expert, ExpertId::new)?),
         },
+        tags: row.tags.as_deref().map(names::tags).transpose()?,
         started: Timestamp::from_unix_nanos(row.started),
         total: Nanos::new(number::unsigned(row.total)),
         status: u16::try_from(row.status).map_err(|_| StoreError::Damaged("status"))?,
@@ -58,9 +60,9 @@ fn uuid(bytes: &[u8]) -> Result<Uuid, StoreError> {
     Uuid::from_slice(bytes).map_err(|_| StoreError::Damaged("id"))
 }
 
-const ROWS: &str = "SELECT request, scenarios.text AS scenario, experts.text AS expert, started, total, overhead, status
+const ROWS: &str = "SELECT request, scenarios.text AS scenario, experts.text AS expert, tags.text AS tags, started, total, overhead, status
     FROM requests JOIN names AS scenarios ON scenarios.id = requests.scenario
-    LEFT JOIN names AS experts ON experts.id = requests.expert
+    LEFT JOIN names AS experts ON experts.id = requests.expert LEFT JOIN names AS tags ON tags.id = requests.tags
     WHERE requests.tenant = (SELECT id FROM names WHERE text = $1)";
 
 pub(super) async fn list(
@@ -70,18 +72,29 @@ pub(super) async fn list(
     let [from, to] = ids(wanted.span);
     let sql = format!(
         "{ROWS} AND request >= $2 AND request < $3 AND ($4 = '' OR scenarios.text = $4)
-             AND ($5 = '' OR experts.text = $5) ORDER BY request DESC LIMIT $6"
+             AND ($5 = '' OR experts.text = $5)
+             AND ($6 = '' OR ';' || tags.text || ';' LIKE $6 ESCAPE '!') ORDER BY request DESC LIMIT $7"
     );
+    let tag = wanted.tag.as_ref();
+    let tag = tag.map(|(key, value)| format!("%;{};%", plain(&format!("{key}={value}"))));
     let rows: Vec<Row> = query(&sql)
         .bind(wanted.tenant.as_str())
         .bind(from.as_slice())
         .bind(to.as_slice())
         .bind(wanted.scenario.as_ref().map_or("", ScenarioId::as_str))
         .bind(wanted.expert.as_ref().map_or("", ExpertId::as_str))
+        .bind(tag.as_deref().unwrap_or_default())
         .bind(i64::from(wanted.most))
         .fetch_all(link)
         .await?;
     rows.iter().map(line).collect()
+}
+
+/// A text that `LIKE` takes letter by letter.
+fn plain(text: &str) -> String {
+    let special = |c: char| matches!(c, '%' | '_' | '!');
+    let each = |c: char| special(c).then_some('!').into_iter().chain([c]);
+    text.chars().flat_map(each).collect()
 }
 
 pub(super) async fn detail(

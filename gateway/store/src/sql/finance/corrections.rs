@@ -28,6 +28,9 @@ struct Found {
     pool_window: Option<i64>,
     finished: Option<i64>,
     principal: Option<i64>,
+    /// Whose the attempt was, and its tags.
+    owner: Option<i64>,
+    tags: Option<i64>,
 }
 
 pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corrected, StoreError> {
@@ -86,6 +89,8 @@ pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corre
         window: found.pool_window,
         origin: Some(found.origin.unwrap_or(found.bucket)),
         corrects: Some(order.line.bytes()),
+        // Another tenant's tags are nobody's.
+        tags: found.tags.filter(|_| found.owner == Some(tenant)),
     };
     let mut rows = Vec::new();
     let rate = match &order.instead {
@@ -127,7 +132,8 @@ pub(super) async fn post(writer: &mut Writer, order: Correction) -> Result<Corre
 async fn find(link: &mut Link<'_>, line: LineId) -> Result<Found, StoreError> {
     let found: Option<Found> = query(
         "SELECT lines.attempt, lines.tenant, lines.scenario, lines.expert, lines.purpose, lines.meter, lines.amount,
-             lines.rate, lines.method, lines.bucket, lines.origin, lines.pool_window, attempts.finished, requests.principal
+             lines.rate, lines.method, lines.bucket, lines.origin, lines.pool_window, attempts.finished, requests.principal,
+             attempts.tenant AS owner, attempts.tags
          FROM lines LEFT JOIN attempts ON attempts.attempt = lines.attempt
          LEFT JOIN requests ON requests.request = attempts.request
          WHERE lines.line = $1",

@@ -23,7 +23,7 @@ pub(super) async fn check(
 }
 
 /// A rollup, what it counts by, and what it sums up.
-const ROLLUPS: [(&str, &str, &[&str]); 4] = [
+const ROLLUPS: [(&str, &str, &[&str]); 5] = [
     (
         "request",
         "tenant, scenario, expert",
@@ -37,6 +37,11 @@ const ROLLUPS: [(&str, &str, &[&str]); 4] = [
     (
         "cost",
         "tenant, scenario, expert, purpose, meter",
+        &["lines", "unknown", "quantity", "amount"],
+    ),
+    (
+        "tagged",
+        "tenant, scenario, expert, purpose, meter, tags",
         &["lines", "unknown", "quantity", "amount"],
     ),
     (
