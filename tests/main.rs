@@ -29,6 +29,7 @@ mod sampling;
 mod server_books;
 mod streams;
 mod surface;
+mod tagging;
 mod traffic;
 mod training;
 mod upstreams;

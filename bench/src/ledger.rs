@@ -221,12 +221,15 @@ async fn of_pages(
     span: Span,
     note: &mut impl FnMut(&'static str, Vec<Duration>),
 ) -> Result<()> {
-    let mut times: [Vec<Duration>; 5] = Default::default();
+    let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..TIMES {
-        let [costs, traffic, judged, paired, requests] = &mut times;
+        let [costs, tagged, traffic, judged, paired, requests] = &mut times;
         let begun = Instant::now();
         store.costs(Some(tenant.clone()), span, 96).await?;
         costs.push(begun.elapsed());
+        let begun = Instant::now();
+        store.tagged_costs(tenant.clone(), span, 96).await?;
+        tagged.push(begun.elapsed());
         let begun = Instant::now();
         store.traffic(tenant.clone(), span, 96).await?;
         traffic.push(begun.elapsed());
@@ -252,8 +255,9 @@ async fn of_pages(
         store.requests(wanted).await?;
         requests.push(begun.elapsed());
     }
-    let [costs, traffic, judged, paired, requests] = times;
+    let [costs, tagged, traffic, judged, paired, requests] = times;
     note("costs by day", costs);
+    note("costs by day and tags", tagged);
     note("traffic by day", traffic);
     note("judgements", judged);
     note("judge beside others", paired);

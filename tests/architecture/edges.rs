@@ -49,6 +49,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ("expert-card", &["units"]),
     ("router", &["expert-card", "units"]),
     ("expert-pool", &["openai-api", "units"]),
+    ("decoder", &[]),
     ("models", &["expert-card", "units"]),
     (
         "expert-worker",

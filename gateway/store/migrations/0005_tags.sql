@@ -1,4 +1,5 @@
--- Tags of requests: by what else than their scenario costs are told apart. A set of tags is one name, `key=value;key=value`.
+-- Tags of requests: by what else than their scenario costs are told apart. A set of tags is one name, `key=value;key=value`. A page reads
+-- those of one tenant: they stand together.
 
 ALTER TABLE requests ADD COLUMN tags INTEGER; -- NULL: none
 ALTER TABLE attempts ADD COLUMN tags INTEGER; -- NULL: none
@@ -16,7 +17,7 @@ CREATE TABLE tagged_rollups (
     unknown  INTEGER NOT NULL,
     quantity INTEGER NOT NULL,
     amount   INTEGER NOT NULL,
-    PRIMARY KEY (bucket, tenant, scenario, expert, purpose, meter, tags)
+    PRIMARY KEY (tenant, bucket, scenario, expert, purpose, meter, tags)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tagged_days (
@@ -31,5 +32,5 @@ CREATE TABLE tagged_days (
     unknown  INTEGER NOT NULL,
     quantity INTEGER NOT NULL,
     amount   INTEGER NOT NULL,
-    PRIMARY KEY (bucket, tenant, scenario, expert, purpose, meter, tags)
+    PRIMARY KEY (tenant, bucket, scenario, expert, purpose, meter, tags)
 ) STRICT, WITHOUT ROWID;

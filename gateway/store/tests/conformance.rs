@@ -64,3 +64,5 @@ mod reports;
 mod sample;
 #[path = "conformance/server.rs"]
 mod server;
+#[path = "conformance/tags.rs"]
+mod tags;

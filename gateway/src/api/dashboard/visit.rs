@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dashboard::{Address, Choice, Frame, Link};
 use jiff::tz::TimeZone;
-use units::{Currency, Pico, TenantId, Timestamp};
+use units::{Currency, Nanos, Pico, TenantId, Timestamp};
 
 use super::time::Period;
 use super::view;
@@ -184,6 +184,15 @@ impl Visit {
 /// An amount as a cell, with all its digits for a machine.
 pub(super) fn money(amount: Pico) -> dashboard::Cell {
     dashboard::Cell::figure(dashboard::money(amount), amount)
+}
+
+/// A mean delay. The books keep it in ms.
+pub(super) fn delay(delay: Nanos) -> dashboard::Cell {
+    let text = match delay.get() {
+        0 => "under 1\u{202f}ms".to_owned(),
+        _ => dashboard::duration(delay),
+    };
+    dashboard::Cell::figure(text, delay.get())
 }
 
 /// An amount for the eye of a chart.

@@ -60,6 +60,11 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Are tags asked for, to tell apart or to choose by?
+    fn is_of_tags(&self) -> bool {
+        self.axis.starts_with(tags::AXIS) || self.tag.is_some()
+    }
+
     fn asks_for(&self, part: &Part) -> bool {
         let is = |wanted: Option<&str>, found: String| wanted.is_none_or(|wanted| wanted == found);
         self.basis.counts(part.cost.meter)
@@ -82,11 +87,7 @@ struct Sum {
 
 pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
     let period = visit.period();
-    let mut rows = Vec::new();
-    for run in period.runs() {
-        rows.extend(tags::parts(visit, run.span, run.step).await?);
-    }
-    let axes = axes(visit, &rows);
+    let axes = axes(visit);
     let mut wished = axes
         .iter()
         .filter(|(name, _)| visit.wish("by") == Some(name));
@@ -99,10 +100,14 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
         expert: visit.wish("expert"),
         tag: visit.wish("tag").and_then(|tag| tag.split_once('=')),
     };
+    let mut rows = Vec::new();
+    for run in period.runs() {
+        rows.extend(tags::parts(visit, &question, (run.span, run.step)).await?);
+    }
     rows.retain(|row| question.asks_for(row));
     let prior = period.prior();
     let step = u32::try_from(prior.to.index().saturating_sub(prior.from.index())).unwrap_or(1);
-    let mut before = tags::parts(visit, prior, step.max(1)).await?;
+    let mut before = tags::parts(visit, &question, (prior, step.max(1))).await?;
     before.retain(|row| question.asks_for(row));
 
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
@@ -143,10 +148,10 @@ pub(in super::super) async fn sheet(visit: &Visit) -> Result<Sheet, PageError> {
     })
 }
 
-/// All axes: the fixed ones, then the keys of tags.
-fn axes(visit: &Visit, rows: &[Part]) -> Vec<(String, String)> {
+/// All axes: the fixed ones, then the tenant's keys of tags.
+fn axes(visit: &Visit) -> Vec<(String, String)> {
     let fixed = AXES.iter().map(|(n, l)| ((*n).to_owned(), (*l).to_owned()));
-    let tags = tags::keys(visit, rows).into_iter();
+    let tags = tags::keys(visit);
     let tags = tags.map(|key| (format!("{}{key}", tags::AXIS), format!("Tag {key}")));
     fixed.chain(tags).collect()
 }
@@ -193,7 +198,7 @@ fn blocks(
             ));
         }
     }
-    if question.axis.starts_with(tags::AXIS) || question.tag.is_some() {
+    if question.is_of_tags() {
         blocks.push(tags::explained());
     }
     blocks.push(Block::Chart(Box::new(chart(

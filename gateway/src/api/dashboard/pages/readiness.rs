@@ -2,10 +2,10 @@
 
 mod sizing;
 
-use dashboard::{Address, Block, Cell, Column, Row, Sheet, Table, Tone, duration, percent};
+use dashboard::{Address, Block, Cell, Column, Row, Sheet, Table, Tone, percent};
 use economics::readiness::{Level, LoopPolicy, Question};
 
-use super::super::visit::Visit;
+use super::super::visit::{Visit, delay};
 use super::PageError;
 use crate::business::{Answer, Standing};
 
@@ -137,8 +137,6 @@ fn joined(standing: &Standing) -> Row {
         percent(feedback.joined, requests)
             .map_or_else(Cell::unknown, |text| Cell::figure(text, "")),
         count(feedback.with_reason),
-        slowest.map_or_else(Cell::unknown, |delay| {
-            Cell::figure(duration(delay), delay.get())
-        }),
+        slowest.map_or_else(Cell::unknown, delay),
     ])
 }

@@ -1,6 +1,6 @@
 //! Costs by the tags of their requests: what has tags, and the rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dashboard::Block;
 use ledger::{Meter, Tags};
@@ -8,7 +8,7 @@ use ledger_store::{CostRow, Span};
 use units::{ExpertId, Pico, Purpose, ScenarioId, TenantId};
 
 use super::super::super::visit::Visit;
-use super::PageError;
+use super::{PageError, Question};
 
 /// What an axis of tags begins with in the address.
 pub(super) const AXIS: &str = "tag-";
@@ -27,15 +27,12 @@ pub(super) fn value(part: &Part, key: &str) -> String {
     value.unwrap_or(NONE).to_owned()
 }
 
-/// The keys of tags: those that the tenant has configured, and those that are in the books.
-pub(super) fn keys(visit: &Visit, parts: &[Part]) -> BTreeSet<String> {
+/// The keys of tags that the tenant has configured.
+pub(super) fn keys(visit: &Visit) -> impl Iterator<Item = String> {
     let tenant = visit.app.tenants.get(visit.tenant());
-    let configured = tenant
+    tenant
         .into_iter()
-        .flat_map(|tenant| tenant.tags.iter().cloned());
-    let tagged = parts.iter().filter_map(|part| part.tags.as_ref());
-    let tagged = tagged.flat_map(|tags| tags.pairs().map(|(key, _)| key.to_owned()));
-    configured.chain(tagged).collect()
+        .flat_map(|tenant| tenant.tags.iter().cloned())
 }
 
 /// What a page of tags must say.
@@ -64,15 +61,24 @@ fn cell(row: &CostRow) -> Cell {
     (row.start.index(), payer, expert, row.purpose, row.meter)
 }
 
-/// The costs of the visitor's tenant in parts by tags.
-pub(super) async fn parts(visit: &Visit, span: Span, step: u32) -> Result<Vec<Part>, PageError> {
+/// The costs of the visitor's tenant, in parts by tags where the question is of them.
+pub(super) async fn parts(
+    visit: &Visit,
+    question: &Question<'_>,
+    (span, step): (Span, u32),
+) -> Result<Vec<Part>, PageError> {
     let store = visit.app.recorder.store();
     let all = store
         .costs(Some(visit.tenant().clone()), span, step)
         .await?;
-    let tagged = store
-        .tagged_costs(visit.tenant().clone(), span, step)
-        .await?;
+    let tagged = match question.is_of_tags() {
+        true => {
+            store
+                .tagged_costs(visit.tenant().clone(), span, step)
+                .await?
+        }
+        false => Vec::new(),
+    };
     let mut sums: BTreeMap<Cell, (u64, u64, Pico, Pico)> = BTreeMap::new();
     for one in &tagged {
         let sum = sums.entry(cell(&one.cost)).or_default();

@@ -1,9 +1,10 @@
 //! How good the answers of a scenario are, by who judged, and what the word of a judge is worth.
 
-use dashboard::{Cell, Column, Row, Table, Tone, duration};
+use dashboard::{Cell, Column, Row, Table, Tone};
 use economics::agreement::JudgePolicy;
 use ledger::OutcomeSource;
 
+use super::super::super::visit::delay;
 use super::super::portfolio::share;
 use crate::business::Standing;
 
@@ -24,7 +25,7 @@ pub(super) fn table(standing: &Standing) -> Table {
             accepted,
             missing(one.missing),
             Cell::figure(one.reasoned.to_string(), one.reasoned),
-            Cell::figure(duration(one.delay), one.delay.get()),
+            delay(one.delay),
         ])
     });
     Table {
