@@ -199,10 +199,10 @@ fn scores<S: Simd, const R: usize, const V: usize>(
 #[inline(always)]
 fn softmax<S: Simd>(simd: S, weights: &mut [f32]) -> f32 {
     let weights = S::as_mut_simd_f32s(weights).0;
-    let lowest = simd.splat_f32s(f32::NEG_INFINITY);
-    let most = weights
-        .iter()
-        .fold(lowest, |most, w| simd.max_f32s(most, *w));
+    let mut most = simd.splat_f32s(f32::NEG_INFINITY);
+    for weight in weights.iter() {
+        most = simd.max_f32s(most, *weight);
+    }
     let most = simd.splat_f32s(simd.reduce_max_f32s(most));
     let mut sum = simd.splat_f32s(0.0);
     for weight in weights {

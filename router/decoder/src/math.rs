@@ -9,16 +9,20 @@ use crate::matrix::ARCH;
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // 1.5 · 2^23: what is added to it is rounded to a whole number, which stands in its lowest bits.
     const WHOLE: f32 = 12_582_912.0;
-    let splat = |value| simd.splat_f32s(value);
-    let low = simd.less_than_f32s(x, splat(-87.0));
-    let x = simd.max_f32s(simd.min_f32s(x, splat(88.0)), splat(-87.0));
-    let shifted = simd.mul_add_f32s(x, splat(std::f32::consts::LOG2_E), splat(WHOLE));
-    let n = simd.sub_f32s(shifted, splat(WHOLE));
+    let low = simd.less_than_f32s(x, simd.splat_f32s(-87.0));
+    let x = simd.min_f32s(x, simd.splat_f32s(88.0));
+    let x = simd.max_f32s(x, simd.splat_f32s(-87.0));
+    let (log2_e, whole) = (
+        simd.splat_f32s(std::f32::consts::LOG2_E),
+        simd.splat_f32s(WHOLE),
+    );
+    let shifted = simd.mul_add_f32s(x, log2_e, whole);
+    let n = simd.sub_f32s(shifted, whole);
     // ln 2 in two parts, the first of few bits.
-    let r = simd.mul_add_f32s(n, splat(-0.693_359_4), x);
-    let r = simd.mul_add_f32s(n, splat(2.121_944_4e-4), r);
+    let r = simd.mul_add_f32s(n, simd.splat_f32s(-0.693_359_4), x);
+    let r = simd.mul_add_f32s(n, simd.splat_f32s(2.121_944_4e-4), r);
     // Taylor's series; r is within ln 2 / 2.
-    let mut sum = splat(1.0 / 5_040.0);
+    let mut sum = simd.splat_f32s(1.0 / 5_040.0);
     for term in [
         1.0 / 720.0,
         1.0 / 120.0,
@@ -28,12 +32,13 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         1.0,
         1.0,
     ] {
-        sum = simd.mul_add_f32s(sum, r, splat(term));
+        sum = simd.mul_add_f32s(sum, r, simd.splat_f32s(term));
     }
-    let exponent =
-        simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
-    let value = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(sum), exponent));
-    simd.select_f32s(low, splat(0.0), value)
+    let exponent = simd.transmute_u32s_f32s(shifted);
+    let exponent = simd.wrapping_dyn_shl_u32s(exponent, simd.splat_u32s(23));
+    let value = simd.add_u32s(simd.transmute_u32s_f32s(sum), exponent);
+    let value = simd.transmute_f32s_u32s(value);
+    simd.select_f32s(low, simd.splat_f32s(0.0), value)
 }
 
 /// `gate · sigmoid(gate) · up`, into `gate`.
@@ -51,24 +56,24 @@ impl WithSimd for SwiGlu<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let one = simd.splat_f32s(1.0);
-        let of = |gate: S::f32s, up: S::f32s| {
-            let below = simd.add_f32s(one, exp(simd, simd.neg_f32s(gate)));
-            simd.mul_f32s(simd.div_f32s(gate, below), up)
-        };
         let (gates, gate_rest) = S::as_mut_simd_f32s(self.gate);
         let (ups, up_rest) = S::as_simd_f32s(self.up);
         for (gate, up) in gates.iter_mut().zip(ups) {
-            *gate = of(*gate, *up);
+            *gate = one_swiglu(simd, *gate, *up);
         }
         if !gate_rest.is_empty() {
-            let value = of(
-                simd.partial_load_f32s(gate_rest),
-                simd.partial_load_f32s(up_rest),
-            );
+            let gate = simd.partial_load_f32s(gate_rest);
+            let value = one_swiglu(simd, gate, simd.partial_load_f32s(up_rest));
             simd.partial_store_f32s(gate_rest, value);
         }
     }
+}
+
+#[inline(always)]
+fn one_swiglu<S: Simd>(simd: S, gate: S::f32s, up: S::f32s) -> S::f32s {
+    let grown = exp(simd, simd.neg_f32s(gate));
+    let below = simd.add_f32s(simd.splat_f32s(1.0), grown);
+    simd.mul_f32s(simd.div_f32s(gate, below), up)
 }
 
 #[cfg(test)]

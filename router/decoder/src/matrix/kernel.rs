@@ -140,7 +140,11 @@ fn tile<S: Simd, F: Format, const R: usize, const V: usize>(
     let x = x.as_chunks::<R>().0;
     for (words, x) in words.iter().zip(x.chunks_exact(F::PARTS)) {
         for (part, x) in x.iter().enumerate().take(F::PARTS) {
-            let weights = words.map(|words| F::part(simd, words, part));
+            // No closure here: one would be compiled without the machine's registers.
+            let mut weights = [simd.splat_f32s(0.0); V];
+            for (weights, words) in weights.iter_mut().zip(words) {
+                *weights = F::part(simd, *words, part);
+            }
             for (sums, x) in sums.iter_mut().zip(x) {
                 let x = simd.splat_f32s(*x);
                 for (sum, weight) in sums.iter_mut().zip(weights) {
