@@ -160,7 +160,10 @@ fn a_tenants_keys_of_tags_are_checked() {
     ] {
         let system = tempfile::tempdir().expect("a folder");
         let file = system.path().join("moegate.toml");
-        let text = format!("[[tenants]]\nid = \"a\"\nname = \"A\"\ntags = {bad}\n");
+        let gate = tests::root().join("deploy/gate");
+        let text = format!(
+            "[gate]\ndir = {gate:?}\n[[tenants]]\nid = \"a\"\nname = \"A\"\ntags = {bad}\n"
+        );
         std::fs::write(&file, text).expect("the file");
         let output = std::process::Command::new(tests::binaries::program("moegate"))
             .args(["check", "--config"])

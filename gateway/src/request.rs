@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use expert_pool::{AttemptLimits, CallPlan, CallScope, PoolFailure, RequestBody};
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use openai_api::{ApiError, ChatRequest, ErrorKind, RequestError};
 use parking_lot::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use units::Nanos;
+use units::{Nanos, TenantId};
 
 use crate::admission::AdmitAsk;
 use crate::api::{RequestContext, body, failure, header};
@@ -109,6 +109,7 @@ pub async fn serve(
     let slot = Slot::default();
     let scope = plugin_scope(app, context, &principal, &route, headers);
     let mut plan = plan(app, context, &route, &slot, body);
+    plan.tenant = tenant_header(&principal.tenant);
     plan.scope = scope
         .as_ref()
         .map(|scope| CallScope::new(Arc::clone(scope)));
@@ -194,6 +195,11 @@ fn plugin_scope(
     }))
 }
 
+/// The tenant as workers know it.
+pub fn tenant_header(tenant: &TenantId) -> Option<HeaderValue> {
+    HeaderValue::from_str(tenant.as_str()).ok()
+}
+
 /// What the pool is asked to do. If the client goes away, the booking is closed with whatever the
 /// pool has to tell by then.
 fn plan(
@@ -211,6 +217,7 @@ fn plan(
         timeout: context.left(app.clock.as_ref()),
         traceparent: Some(context.traceparent.clone()),
         task: route.task.clone(),
+        tenant: None,
         scope: None,
         limits: AttemptLimits::default(),
         on_abandon: Some(Box::new(move |reports| slot.abandon(reports))),

@@ -53,7 +53,7 @@ const LINKS: &[(&str, &[&str])] = &[
     ("models", &["expert-card", "units"]),
     (
         "expert-worker",
-        &["expert-card", "models", "openai-api", "units"],
+        &["decoder", "expert-card", "models", "openai-api", "units"],
     ),
     ("gate-learn", &["expert-card", "router", "units"]),
     (

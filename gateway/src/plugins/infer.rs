@@ -20,7 +20,7 @@ use units::{ExpertId, Tokens};
 
 use super::Scope;
 use crate::admission::{AdmitAsk, Permit};
-use crate::request::{Choosing, Route};
+use crate::request::{Choosing, Route, tenant_header};
 
 /// The experts a plugin may ask, for one request.
 pub(super) struct Asking {
@@ -158,6 +158,7 @@ impl Asking {
             timeout: scope.context.left(app.clock.as_ref()),
             traceparent: Some(scope.context.traceparent.clone()),
             task: route.task,
+            tenant: tenant_header(&scope.principal.tenant),
             scope: Some(CallScope::new(deeper)),
             limits: AttemptLimits::default(),
             on_abandon: Some(Box::new(move |reports| booked.book(reports))),

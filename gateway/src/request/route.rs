@@ -290,11 +290,8 @@ fn declared_scenario(tenant: &Tenant, chat: &ChatRequest) -> Result<Option<Scena
         return Ok(None);
     };
     let scenario = ScenarioId::new(text).map_err(|_| failure::unknown_scenario())?;
-    if tenant.has(&scenario) {
-        Ok(Some(scenario))
-    } else {
-        Err(failure::unknown_scenario())
-    }
+    let known = tenant.has(&scenario).then_some(Some(scenario));
+    known.ok_or_else(failure::unknown_scenario)
 }
 
 fn pinned(

@@ -17,7 +17,7 @@ use crate::api::RequestContext;
 use crate::app::App;
 use crate::config::{JudgeConfig, VerifierConfig};
 use crate::plugins::{Nested, NestedFacts, Scope};
-use crate::request::answer_text;
+use crate::request::{answer_text, tenant_header};
 
 /// Time for each question.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -171,6 +171,7 @@ impl Asking<'_> {
             timeout: scope.context.left(app.clock.as_ref()),
             traceparent: Some(scope.context.traceparent.clone()),
             task: None,
+            tenant: tenant_header(&sample.principal.tenant),
             scope: Some(CallScope::new(Arc::clone(&scope))),
             limits: AttemptLimits::default(),
             on_abandon: Some(Box::new(move |reports| abandoned.book(reports))),

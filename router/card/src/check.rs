@@ -86,8 +86,18 @@ fn model(card: &ExpertCard) -> Result<(), Breach> {
     if card.provenance.is_none() {
         return Err(breach("provenance", "required for kind = \"model\""));
     }
-    if card.tasks.is_empty() {
-        return Err(breach("task", "a model has at least one task"));
+    match &card.writer {
+        None if card.tasks.is_empty() => {
+            let message = "a model has at least one task, or a [writer]";
+            return Err(breach("task", message));
+        }
+        Some(_) if !card.tasks.is_empty() => {
+            return Err(breach("writer", "a model that writes has no tasks"));
+        }
+        Some(writer) if writer.output_tokens == 0 => {
+            return Err(breach("writer.output_tokens", "expected at least 1"));
+        }
+        None | Some(_) => {}
     }
     Ok(())
 }

@@ -50,7 +50,10 @@ pub struct ExpertCard {
     /// What it was made from; required for [`ExpertKind::Model`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
-    /// What it can decide; at least one for [`ExpertKind::Model`]. Order is the order of the task head's outputs.
+    /// How it writes; a [`ExpertKind::Model`] that writes decides nothing, and the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Writer>,
+    /// What it can decide; at least one for a [`ExpertKind::Model`] that does not write. Order is the order of the task head's outputs.
     #[serde(default, rename = "task", skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Task>,
 }
@@ -73,6 +76,17 @@ pub enum ExpertKind {
 pub struct Limits {
     /// Longest input in the expert's own tokens, special tokens included. Longer texts are cut.
     pub context_tokens: usize,
+}
+
+/// How an expert writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Writer {
+    /// Tokens that it writes for one request at most, where the request does not say fewer.
+    pub output_tokens: usize,
+    /// Keep its matrices as 8-bit integers in memory, whatever the file holds: less to read for each token, at some loss.
+    #[serde(default)]
+    pub int8: bool,
 }
 
 /// Size of a hosted network.
@@ -101,6 +115,8 @@ pub enum StoredType {
     F16,
     /// IEEE single precision.
     F32,
+    /// Brain floating point: the range of single precision, 8 bits of fraction. Of networks that write.
+    Bf16,
     /// Matrices as 8-bit integers with a scale for each row, all else as half precision. Only our own loader reads it.
     I8,
 }

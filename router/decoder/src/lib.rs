@@ -10,18 +10,28 @@ mod cache;
 mod checkpoint;
 mod config;
 mod error;
+#[cfg(any(test, feature = "test-util"))]
+pub mod fixture;
 mod layer;
 mod math;
 mod matrix;
 mod network;
 mod norm;
+mod pieces;
 mod rope;
+mod sampler;
 mod step;
+mod template;
+mod text;
 
 pub use cache::{KvCache, PAGE};
 pub use config::{AttentionBias, DecoderConfig};
 pub use error::DecoderError;
 pub use matrix::Stored;
 pub use network::Decoder;
+pub use pieces::{Piece, Pieces};
 pub use rope::RopeScaling;
+pub use sampler::{Drawn, NotFinite, Sampler, Sampling};
 pub use step::{Part, Wanted};
+pub use template::{ChatTemplate, TemplateError};
+pub use text::Text;

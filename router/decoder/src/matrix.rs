@@ -68,7 +68,8 @@ impl Matrix {
     }
 
     /// Values of a result.
-    pub(crate) const fn outputs(&self) -> usize {
+    #[cfg(test)]
+    const fn outputs(&self) -> usize {
         self.outputs
     }
 

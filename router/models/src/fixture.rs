@@ -74,6 +74,7 @@ pub fn write_tiny_expert_as(
             data: Vec::new(),
             teachers: Vec::new(),
         }),
+        writer: None,
         tasks,
     };
     card.write(dir)?;

@@ -119,6 +119,9 @@ impl Weights {
                     bytes.insert(name.clone(), plain(&values, Kind::Int8)?);
                     bytes.insert(format!("{name}{SCALE}"), plain(&scale, Kind::Float)?);
                 }
+                StoredType::Bf16 => {
+                    bytes.insert(name.clone(), plain(&tensor, Kind::BFloat16)?);
+                }
                 StoredType::F16 | StoredType::I8 => {
                     bytes.insert(name.clone(), plain(&tensor, Kind::Half)?);
                 }
@@ -148,6 +151,7 @@ fn plain(tensor: &Tensor, kind: Kind) -> Result<Plain, TchError> {
     let (dtype, width) = match kind {
         Kind::Int8 => (Dtype::I8, 1),
         Kind::Half => (Dtype::F16, 2),
+        Kind::BFloat16 => (Dtype::BF16, 2),
         _ => (Dtype::F32, 4),
     };
     let flat = tensor.f_to_kind(kind)?.f_contiguous()?;

@@ -25,6 +25,9 @@ pub struct CallPlan {
     /// The task the request is about, sent as `x-moegate-task`: a hint that experts without such a
     /// task pass over.
     pub task: Option<HeaderValue>,
+    /// Who asks, sent to our own workers as `x-moegate-tenant`: what one tenant had them read is nothing to another. No
+    /// remote is told.
+    pub tenant: Option<HeaderValue>,
     /// Goes with the request to experts of this process.
     pub scope: Option<CallScope>,
     /// How often the request may be tried.

@@ -7,13 +7,14 @@ use http_body_util::Full;
 use units::{AttemptId, Nanos, Purpose, RequestId};
 
 use crate::replica::{Member, Replica};
-use crate::{CallPlan, CallScope, RequestBody};
+use crate::{CallPlan, CallScope, ReplicaKind, RequestBody};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-moegate-attempt");
 const PURPOSE: HeaderName = HeaderName::from_static("x-moegate-purpose");
 const DEADLINE: HeaderName = HeaderName::from_static("x-moegate-deadline-ms");
 const TASK: HeaderName = HeaderName::from_static("x-moegate-task");
+const TENANT: HeaderName = HeaderName::from_static("x-moegate-tenant");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Whole, or in pieces.
@@ -29,6 +30,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) body: &'a RequestBody,
     pub(crate) traceparent: Option<&'a HeaderValue>,
     pub(crate) task: Option<&'a HeaderValue>,
+    pub(crate) tenant: Option<&'a HeaderValue>,
     pub(crate) form: Form,
     pub(crate) scope: Option<&'a CallScope>,
 }
@@ -40,6 +42,7 @@ impl<'a> Ask<'a> {
             body: &plan.body,
             traceparent: plan.traceparent.as_ref(),
             task: plan.task.as_ref(),
+            tenant: plan.tenant.as_ref(),
             form,
             scope: plan.scope.as_ref(),
         }
@@ -54,7 +57,7 @@ impl<'a> Ask<'a> {
         left: Nanos,
     ) -> Request<Full<Bytes>> {
         let member = &replica.member;
-        let mut headers = HeaderMap::with_capacity(12);
+        let mut headers = HeaderMap::with_capacity(13);
         headers.insert(HOST, member.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = match self.form {
@@ -77,6 +80,9 @@ impl<'a> Ask<'a> {
         }
         if let Some(task) = self.task {
             headers.insert(TASK, task.clone());
+        }
+        if let (Some(tenant), ReplicaKind::Worker) = (self.tenant, member.kind) {
+            headers.insert(TENANT, tenant.clone());
         }
         let body = Full::new(self.body.for_model(&replica.model));
         let mut request = Request::new(body);

@@ -132,6 +132,7 @@ pub fn write(
             data,
             teachers,
         }),
+        writer: None,
         tasks: recipe
             .tasks
             .iter()

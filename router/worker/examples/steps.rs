@@ -23,10 +23,20 @@ fn main() -> anyhow::Result<()> {
         tch::set_num_threads(threads.parse()?);
     }
     let slot = Slot::new(0);
-    let mut engine = TorchEngine::new([folder], tch::Device::cuda_if_available());
+    let mut engine = TorchEngine::new(
+        [folder],
+        tch::Device::cuda_if_available(),
+        expert_worker::Writing {
+            threads: 1,
+            kv_bytes: 0,
+        },
+    );
     let loaded = engine.load(slot)?;
     let text = "what does the fee on my account of last week mean and who can undo it ".repeat(40);
-    let mut ids = loaded.tokenizer.encode(&text, None)?.ids;
+    let expert_worker::Reader::Classifier(tokenizer) = loaded.reader else {
+        anyhow::bail!("the expert does not decide");
+    };
+    let mut ids = tokenizer.encode(&text, None)?.ids;
     let last = ids.pop().context("a text has tokens")?;
     ids.truncate(tokens.saturating_sub(1));
     ids.push(last);

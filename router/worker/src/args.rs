@@ -11,6 +11,7 @@ use models::DeviceChoice;
 use crate::batch::BatchLimits;
 use crate::scheduler::Limits;
 use crate::serve::WorkerConfig;
+use crate::writing::WriteLimits;
 
 /// Hosts model experts on one device.
 #[derive(Debug, Parser)]
@@ -43,6 +44,15 @@ pub struct ServeArgs {
     /// Memory for the weights of experts, in MiB; the least recently used make room.
     #[arg(long, default_value = "1024", value_name = "N")]
     pub memory_mb: NonZeroUsize,
+    /// Memory for keys and values of each expert that writes, in MiB; part of `memory-mb`.
+    #[arg(long, default_value = "256", value_name = "N")]
+    pub kv_mb: NonZeroUsize,
+    /// Answers of one expert that are written at a time.
+    #[arg(long, default_value = "64", value_name = "N")]
+    pub max_sequences: NonZeroUsize,
+    /// Tokens read in one step of writing; longer prompts take several.
+    #[arg(long, default_value = "256", value_name = "N")]
+    pub step_tokens: NonZeroUsize,
     /// Requests that may wait.
     #[arg(long, default_value = "256", value_name = "N")]
     pub queue: NonZeroUsize,
@@ -67,7 +77,8 @@ const MIB: u64 = 1024 * 1024;
 impl ServeArgs {
     /// The options as a worker's configuration.
     pub fn config(&self) -> WorkerConfig {
-        let memory = u64::try_from(self.memory_mb.get()).unwrap_or(u64::MAX);
+        let mib =
+            |n: NonZeroUsize| u64::try_from(n.get()).map_or(u64::MAX, |n| n.saturating_mul(MIB));
         WorkerConfig {
             experts: self.experts.clone(),
             device: self.device,
@@ -75,8 +86,13 @@ impl ServeArgs {
             limits: Limits {
                 queue: self.queue.get(),
                 batch: BatchLimits::of_members(self.max_batch.get()),
-                memory_bytes: memory.saturating_mul(MIB),
+                memory_bytes: mib(self.memory_mb),
+                write: WriteLimits {
+                    sequences: self.max_sequences.get(),
+                    step_tokens: self.step_tokens.get(),
+                },
             },
+            kv_bytes: mib(self.kv_mb),
             threads: self.threads,
             body_bytes: BODY_BYTES,
             drain: Duration::from_secs(self.drain_seconds),

@@ -1,17 +1,24 @@
 //! The one thread that owns the engine: libtorch blocks, so it gets a thread instead of tasks.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use decoder::PAGE;
 use tokio::sync::oneshot;
 
-use crate::engine::{Engine, EngineError, Slot};
+use crate::engine::{Engine, EngineError, Reader, Slot};
+use crate::job::Failure;
 use crate::residency::TooLarge;
 use crate::roster::Roster;
 use crate::scheduler::Work;
+use crate::writing::{Batch, Report, WriteJob};
 use crate::{Scheduler, WorkerError, events};
+
+/// When a client may try an expert again that failed while it wrote.
+const RETRY_MS: u64 = 1_000;
 
 /// The running device thread. Its owner stops it through [`Scheduler::stop`] and awaits it here.
 #[derive(Debug)]
@@ -33,6 +40,7 @@ impl DeviceThread {
         let body = move || {
             let mut device = Device {
                 engine: engine(),
+                batches: HashMap::new(),
                 scheduler,
                 roster,
             };
@@ -59,6 +67,8 @@ impl DeviceThread {
 
 struct Device<E> {
     engine: E,
+    /// Of experts that write and are loaded.
+    batches: HashMap<Slot, Batch>,
     scheduler: Arc<Scheduler>,
     roster: Arc<Roster>,
 }
@@ -69,7 +79,7 @@ impl<E: Engine> Device<E> {
         let budget = self.scheduler.memory_bytes();
         for (slot, hosted) in roster.all() {
             let evict = self.scheduler.begin_load(slot);
-            let bytes = self.load(slot, evict).unwrap_or(hosted.expected_bytes());
+            let bytes = self.load(slot, evict).unwrap_or(hosted.expected_bytes(0));
             if bytes > budget {
                 return Err(WorkerError::TooLarge {
                     expert: hosted.card.id.clone(),
@@ -95,6 +105,7 @@ impl<E: Engine> Device<E> {
                     let evict = self.scheduler.finish(step, result);
                     self.evict(evict);
                 }
+                Work::Write { slot, fresh } => self.write(slot, fresh),
                 Work::Stop => return,
             }
         }
@@ -103,8 +114,19 @@ impl<E: Engine> Device<E> {
     /// Loads an expert after others made room; gives its bytes where that worked.
     fn load(&mut self, slot: Slot, evict: Vec<Slot>) -> Option<u64> {
         self.evict(evict);
-        let result = guarded(|| self.engine.load(slot)).map(|loaded| {
-            self.roster.opened(slot, loaded.tokenizer);
+        let result = guarded(|| self.engine.load(slot)).map(|loaded| loaded);
+        let result = result.map(|loaded| {
+            if let Reader::Writer { text, pages } = &loaded.reader {
+                let limits = self.scheduler.limits().write;
+                let context = self
+                    .roster
+                    .get(slot)
+                    .map_or(usize::MAX, |hosted| hosted.card.limits.context_tokens);
+                let context = context.min(text.context()).min(pages * PAGE);
+                let batch = Batch::new(text.clone(), limits, context, *pages);
+                self.batches.insert(slot, batch);
+            }
+            self.roster.opened(slot, loaded.reader);
             loaded.bytes
         });
         let hosted = self.roster.get(slot);
@@ -118,8 +140,46 @@ impl<E: Engine> Device<E> {
         bytes
     }
 
+    /// One step of an expert that writes.
+    fn write(&mut self, slot: Slot, fresh: Vec<WriteJob>) {
+        let Some(batch) = self.batches.get_mut(&slot) else {
+            // It is loaded, so it has one, unless its folder is another kind of expert now.
+            let error = EngineError("the expert does not write".to_owned());
+            self.scheduler.stepped();
+            let report = Report::refused(fresh, &Failure::Expert);
+            let evict = self.scheduler.wrote(slot, report, Some(&error));
+            self.evict(evict);
+            return;
+        };
+        for job in fresh {
+            batch.admit(job);
+        }
+        let mut failed = None;
+        if batch.plan(self.scheduler.now()) {
+            let (engine, planned) = (&mut self.engine, &mut *batch);
+            let result = guarded(|| {
+                let logits = engine.write(slot, &planned.parts())?;
+                planned.draw(logits);
+                Ok(())
+            });
+            failed = result.err();
+        }
+        let took = self.scheduler.stepped();
+        batch.book(took);
+        if let Some(error) = &failed {
+            events::step_failed(self.roster.get(slot), error);
+            batch.fail(&Failure::Unavailable {
+                retry_after_ms: RETRY_MS,
+            });
+        }
+        let report = batch.report();
+        let evict = self.scheduler.wrote(slot, report, failed.as_ref());
+        self.evict(evict);
+    }
+
     fn evict(&mut self, slots: Vec<Slot>) {
         for slot in slots {
+            self.batches.remove(&slot);
             let evicted = guarded(|| {
                 self.engine.evict(slot);
                 Ok(())

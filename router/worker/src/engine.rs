@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use decoder::{Part, Text};
 use models::{Classification, Encoded};
 
 /// The place of an expert on this worker: its position in the list given at start.
@@ -31,8 +32,22 @@ pub struct EngineError(pub String);
 pub struct Loaded {
     /// Bytes of memory its weights hold.
     pub bytes: u64,
-    /// Its tokenizer, for the threads that read requests.
-    pub tokenizer: Arc<dyn Tokenizer>,
+    /// What the threads need that read requests.
+    pub reader: Reader,
+}
+
+/// How an expert's requests are read.
+#[derive(Debug, Clone)]
+pub enum Reader {
+    /// It decides about a text.
+    Classifier(Arc<dyn Tokenizer>),
+    /// It writes.
+    Writer {
+        /// Tokenizer, template and defaults.
+        text: Text,
+        /// Pages of keys and values.
+        pages: usize,
+    },
 }
 
 /// Turns text into what an expert reads. Used by many threads at once.
@@ -59,4 +74,8 @@ pub trait Engine {
         slot: Slot,
         batch: &[Encoded],
     ) -> Result<Vec<Classification>, EngineError>;
+
+    /// One step of an expert that writes: logits where parts want them, as [`decoder::Decoder::step`] gives them. The
+    /// expert is loaded.
+    fn write(&mut self, slot: Slot, parts: &[Part<'_>]) -> Result<&[f32], EngineError>;
 }

@@ -6,6 +6,7 @@ mod chat;
 mod models;
 mod refused;
 mod status;
+mod write;
 
 use std::sync::Arc;
 

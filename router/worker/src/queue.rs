@@ -36,6 +36,11 @@ impl Queue {
         self.waiting
     }
 
+    /// Requests that may wait.
+    pub(crate) const fn bound(&self) -> usize {
+        self.bound
+    }
+
     /// Is there no place for another request?
     pub(crate) fn is_full(&self) -> bool {
         self.waiting >= self.bound

@@ -94,8 +94,13 @@ impl Residency {
     }
 
     /// Takes out experts until `slot` fits beside the rest, as far as that can be; gives those that
-    /// the engine must evict, least recently used first.
-    pub(crate) fn make_room(&mut self, slot: Slot) -> Vec<Slot> {
+    /// the engine must evict, least recently used first. `None`, and nobody goes, where only those in use
+    /// are in the way.
+    pub(crate) fn make_room(
+        &mut self,
+        slot: Slot,
+        in_use: impl Fn(Slot) -> bool,
+    ) -> Option<Vec<Slot>> {
         let wanted = self.get(slot).map_or(0, |r| r.bytes);
         let mut others: Vec<(u64, u64, usize)> = self
             .residents
@@ -108,13 +113,20 @@ impl Residency {
         let mut sum = others
             .iter()
             .fold(wanted, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
-        let mut gone = Vec::new();
+        let (mut gone, mut in_the_way) = (Vec::new(), false);
         for (_, bytes, at) in others {
             if sum <= self.budget {
                 break;
             }
+            if in_use(Slot::new(at)) {
+                in_the_way = true;
+                continue;
+            }
             sum = sum.saturating_sub(bytes);
             gone.push(Slot::new(at));
+        }
+        if sum > self.budget && in_the_way {
+            return None;
         }
         for slot in &gone {
             if let Some(resident) = self.get_mut(*slot) {
@@ -122,7 +134,7 @@ impl Residency {
                 resident.evictions = resident.evictions.saturating_add(1);
             }
         }
-        gone
+        Some(gone)
     }
 
     /// Books a load that worked. Fails where the expert alone is larger than the budget: then it
@@ -173,6 +185,11 @@ impl Residency {
         true
     }
 
+    /// Books a failure after which the expert is out of memory and must be evicted.
+    pub(crate) fn fail_now(&mut self, slot: Slot, reason: &str, now: Nanos) {
+        self.fail(slot, reason.to_owned(), now);
+    }
+
     fn fail(&mut self, slot: Slot, reason: String, now: Nanos) {
         let Some(resident) = self.get_mut(slot) else {
             return;
@@ -220,7 +237,7 @@ mod tests {
     }
 
     fn load(residency: &mut Residency, at: usize) -> Vec<Slot> {
-        let gone = residency.make_room(Slot::new(at));
+        let gone = residency.make_room(Slot::new(at), |_| false).unwrap();
         let bytes = residency.all()[at].bytes;
         residency
             .loaded(Slot::new(at), bytes, Nanos::new(5))
@@ -240,6 +257,20 @@ mod tests {
         assert_eq!(residency.all()[1].loads, 2);
         assert_eq!(residency.all()[1].load, Nanos::new(10));
         assert_eq!(residency.all()[1].evictions, 1);
+    }
+
+    #[test]
+    fn those_in_use_stay() {
+        let mut residency = Residency::new(100, [40, 40, 90]);
+        load(&mut residency, 0);
+        load(&mut residency, 1);
+        let slot = Slot::new(2);
+        assert_eq!(
+            residency.make_room(slot, |other| other == Slot::new(1)),
+            None
+        );
+        assert!(residency.is_loaded(Slot::new(0)) && residency.is_loaded(Slot::new(1)));
+        assert_eq!(residency.make_room(slot, |_| false), Some(slots(&[0, 1])));
     }
 
     #[test]

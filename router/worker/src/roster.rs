@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use expert_card::{ExpertCard, ExpertKind, Task};
+use expert_card::{ExpertCard, ExpertKind, StoredType, Task};
 
 use crate::WorkerError;
-use crate::engine::{Slot, Tokenizer};
+use crate::engine::{Reader, Slot};
 
 /// The experts of one worker, in the order given at start.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Roster {
 pub struct Hosted {
     /// What its folder says about it, read once at start.
     pub card: ExpertCard,
-    tokenizer: OnceLock<Arc<dyn Tokenizer>>,
+    reader: OnceLock<Reader>,
 }
 
 impl Roster {
@@ -56,7 +56,7 @@ impl Roster {
         }
         let host = |(_, card)| Hosted {
             card,
-            tokenizer: OnceLock::new(),
+            reader: OnceLock::new(),
         };
         Ok(Self {
             hosted: cards.into_iter().map(host).collect(),
@@ -74,10 +74,10 @@ impl Roster {
         self.all().find(|(_, hosted)| hosted.card.id.as_str() == id)
     }
 
-    /// Keeps the tokenizer of an expert's first load; expert folders do not change under a worker.
-    pub(crate) fn opened(&self, slot: Slot, tokenizer: Arc<dyn Tokenizer>) {
+    /// Keeps the reader of an expert's first load; expert folders do not change under a worker.
+    pub(crate) fn opened(&self, slot: Slot, reader: Reader) {
         if let Some(hosted) = self.hosted.get(slot.position()) {
-            hosted.tokenizer.get_or_init(|| tokenizer);
+            hosted.reader.get_or_init(|| reader);
         }
     }
 
@@ -86,19 +86,27 @@ impl Roster {
     }
 }
 
-/// Bytes a parameter takes in memory: experts compute in fp32 whatever their files hold.
+/// Bytes a parameter takes in memory: experts that decide compute in fp32 whatever their files hold.
 const BYTES_PER_PARAMETER: u64 = 4;
 
 impl Hosted {
-    /// The tokenizer; none while the expert has never been loaded.
-    pub fn tokenizer(&self) -> Option<&Arc<dyn Tokenizer>> {
-        self.tokenizer.get()
+    /// How its requests are read; none while the expert has never been loaded.
+    pub fn reader(&self) -> Option<&Reader> {
+        self.reader.get()
     }
 
-    /// Bytes the weights will hold in memory, by the card.
-    pub fn expected_bytes(&self) -> u64 {
-        let architecture = self.card.architecture.as_ref();
-        architecture.map_or(0, |a| a.params.saturating_mul(BYTES_PER_PARAMETER))
+    /// Bytes it will hold in memory, by the card: its weights and, where it writes, keys and values.
+    pub fn expected_bytes(&self, kv_bytes: u64) -> u64 {
+        let Some(architecture) = &self.card.architecture else {
+            return 0;
+        };
+        let each = match (&self.card.writer, architecture.dtype) {
+            (Some(writer), _) if writer.int8 => 1,
+            (Some(_), StoredType::F16 | StoredType::Bf16) => 2,
+            (_, _) => BYTES_PER_PARAMETER,
+        };
+        let kv = self.card.writer.as_ref().map_or(0, |_| kv_bytes);
+        architecture.params.saturating_mul(each).saturating_add(kv)
     }
 
     /// A task by its position in the card.

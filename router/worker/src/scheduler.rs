@@ -3,11 +3,13 @@
 //!
 //! Everything is behind one lock that is held for bookkeeping only, so `/status` is one instant's truth.
 
+mod lanes;
 #[cfg(test)]
 mod schedules;
 mod state;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::sync::Arc;
 
@@ -22,7 +24,9 @@ use crate::engine::{EngineError, Slot};
 use crate::job::{Delivery, Done, Job, Member, Refusal, Reply};
 use crate::queue::Queue;
 use crate::residency::Residency;
-use crate::tally::{Snapshot, Tally};
+use crate::tally::{Places, Snapshot, Tally};
+use crate::writing::{WriteJob, WriteLimits};
+use lanes::Lanes;
 use state::{SOON_MS, State, millis};
 
 /// Bounds of a worker.
@@ -32,6 +36,8 @@ pub struct Limits {
     pub queue: usize,
     /// Bounds of one step.
     pub batch: BatchLimits,
+    /// Bounds of steps that write.
+    pub write: WriteLimits,
     /// Bytes the experts in memory may hold together.
     pub memory_bytes: u64,
 }
@@ -52,6 +58,8 @@ pub(crate) enum Work {
     Load { slot: Slot, evict: Vec<Slot> },
     /// Compute, then report to [`Scheduler::finish`].
     Step(Step),
+    /// Take these in and write on, then report to [`Scheduler::stepped`] and [`Scheduler::wrote`].
+    Write { slot: Slot, fresh: Vec<WriteJob> },
     /// Nothing will come any more.
     Stop,
 }
@@ -75,6 +83,8 @@ impl Scheduler {
         let residency = Residency::new(limits.memory_bytes, bytes);
         let state = State {
             queue: Queue::new(limits.queue, residency.all().len()),
+            lanes: Lanes::new(residency.all().len()),
+            wrote: false,
             device: DeviceClock::new(clock.monotonic()),
             residency,
             tally: Tally::default(),
@@ -181,7 +191,10 @@ impl Scheduler {
             totals,
             finished,
             &state.residency,
-            state.queue.len(),
+            Places {
+                waiting: state.waiting(),
+                writing: state.lanes.active(),
+            },
         )
     }
 
@@ -189,7 +202,7 @@ impl Scheduler {
     pub(crate) fn next(&self) -> Work {
         let mut state = self.state.lock();
         loop {
-            if let Some(work) = state.next(self.clock.monotonic(), &self.limits.batch) {
+            if let Some(work) = state.next(self.clock.monotonic(), &self.limits) {
                 return work;
             }
             self.wake.wait(&mut state);
@@ -200,12 +213,13 @@ impl Scheduler {
     #[cfg(test)]
     pub(crate) fn try_next(&self) -> Option<Work> {
         let mut state = self.state.lock();
-        state.next(self.clock.monotonic(), &self.limits.batch)
+        state.next(self.clock.monotonic(), &self.limits)
     }
 
     /// Begins a load at start, in the order of the experts.
     pub(crate) fn begin_load(&self, slot: Slot) -> Vec<Slot> {
-        self.state.lock().begin_load(slot, self.clock.monotonic())
+        let evict = self.state.lock().begin_load(slot, self.clock.monotonic());
+        evict.unwrap_or_default()
     }
 
     /// Books a load, with the bytes it took. Gives what must be evicted now.
@@ -215,7 +229,7 @@ impl Scheduler {
         let took = state.device.enter(Phase::Idle, now);
         let failure = match result {
             Ok(bytes) => match state.residency.loaded(slot, bytes, took) {
-                Ok(()) => return state.residency.make_room(slot),
+                Ok(()) => return state.make_room(slot).unwrap_or_default(),
                 Err(too_large) => {
                     state
                         .residency

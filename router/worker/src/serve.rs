@@ -21,9 +21,9 @@ use units::{Clock, IdSource};
 use crate::device::DeviceThread;
 use crate::engine::Engine;
 use crate::http::{App, router};
-use crate::roster::{Hosted, Roster};
+use crate::roster::Roster;
 use crate::scheduler::{Limits, Scheduler};
-use crate::torch::TorchEngine;
+use crate::torch::{TorchEngine, Writing};
 use crate::{WorkerError, events};
 
 /// How a worker runs.
@@ -39,6 +39,8 @@ pub struct WorkerConfig {
     pub limits: Limits,
     /// Threads that compute on a CPU; absent leaves it to libtorch.
     pub threads: Option<NonZeroUsize>,
+    /// Bytes of keys and values of each expert that writes.
+    pub kv_bytes: u64,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
     /// How long a stop waits for what has begun.
@@ -71,12 +73,17 @@ impl Worker {
     ) -> Result<Self, WorkerError> {
         let device = resolve(config.device)?;
         let (folders, threads) = (config.experts.clone(), config.threads);
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let writing = Writing {
+            threads: threads.map_or(cores, NonZeroUsize::get),
+            kv_bytes: config.kv_bytes,
+        };
         let engine = move || {
             // The count belongs to the thread that computes.
             if let Some(threads) = threads.and_then(|n| i32::try_from(n.get()).ok()) {
                 tch::set_num_threads(threads);
             }
-            TorchEngine::new(folders, device)
+            TorchEngine::new(folders, device, writing)
         };
         Self::start_with(config, clock, ids, &device_name(device), engine).await
     }
@@ -92,7 +99,7 @@ impl Worker {
         let roster = Arc::new(Roster::read(&config.experts)?);
         let bytes: Vec<u64> = roster
             .all()
-            .map(|(_, h)| Hosted::expected_bytes(h))
+            .map(|(_, hosted)| hosted.expected_bytes(config.kv_bytes))
             .collect();
         let scheduler = Scheduler::new(config.limits, clock.clone(), bytes);
         let app = App {

@@ -94,7 +94,7 @@ pub struct Snapshot {
     pub failed_steps: u64,
     /// Requests in the queue.
     pub waiting: usize,
-    /// Members of the step that runs.
+    /// Members of the step that runs, and sequences that are written.
     pub running: usize,
     /// Answers on their way to the client.
     pub delivering: usize,
@@ -119,13 +119,22 @@ pub struct ExpertSnapshot {
     pub failure: Option<String>,
 }
 
+/// How many are where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places {
+    /// In the queue.
+    pub(crate) waiting: usize,
+    /// Written, over several steps.
+    pub(crate) writing: usize,
+}
+
 impl Snapshot {
     pub(crate) fn of(
         tally: &Tally,
         totals: Totals,
         finished_busy: Nanos,
         residency: &Residency,
-        waiting: usize,
+        places: Places,
     ) -> Self {
         let expert = |resident: &crate::residency::Resident| ExpertSnapshot {
             loaded: resident.loaded,
@@ -153,8 +162,8 @@ impl Snapshot {
             running_step: totals.busy.saturating_sub(finished_busy),
             steps: tally.steps,
             failed_steps: tally.failed_steps,
-            waiting,
-            running: tally.running,
+            waiting: places.waiting,
+            running: tally.running.saturating_add(places.writing),
             delivering: tally.delivering,
             experts: residency.all().iter().map(expert).collect(),
         }

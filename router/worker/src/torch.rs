@@ -1,35 +1,58 @@
-//! The real engine: experts of the `models` crate on one libtorch device.
+//! The real engine: experts that decide on one libtorch device, experts that write on the cores beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use decoder::{Decoder, DecoderConfig, DecoderError, KvCache, Part, Stored, Text};
+use expert_card::ExpertCard;
 use models::{Classification, ClassifierExpert, Encoded, ExpertTokenizer, ModelError};
 use tch::Device;
 
-use crate::engine::{Engine, EngineError, Loaded, Slot, Tokenizer};
+use crate::engine::{Engine, EngineError, Loaded, Reader, Slot, Tokenizer};
 
 /// Experts of some folders on one device. Folders are read when an expert is loaded.
 #[derive(Debug)]
 pub struct TorchEngine {
     device: Device,
+    writing: Writing,
     places: Vec<Place>,
+}
+
+/// What experts that write may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Writing {
+    /// Threads.
+    pub threads: usize,
+    /// Bytes of keys and values of each of them.
+    pub kv_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Place {
     folder: PathBuf,
-    expert: Option<ClassifierExpert>,
+    expert: Option<Expert>,
+}
+
+#[derive(Debug)]
+enum Expert {
+    Classifier(ClassifierExpert),
+    Writer(Box<Decoder>, KvCache),
 }
 
 impl TorchEngine {
     /// An engine with nothing loaded; slots are positions in `folders`.
-    pub fn new(folders: impl IntoIterator<Item = PathBuf>, device: Device) -> Self {
+    pub fn new(
+        folders: impl IntoIterator<Item = PathBuf>,
+        device: Device,
+        writing: Writing,
+    ) -> Self {
         let place = |folder| Place {
             folder,
             expert: None,
         };
         Self {
             device,
+            writing,
             places: folders.into_iter().map(place).collect(),
         }
     }
@@ -39,11 +62,17 @@ impl Engine for TorchEngine {
     fn load(&mut self, slot: Slot) -> Result<Loaded, EngineError> {
         let place = self.places.get_mut(slot.position());
         let place = place.ok_or_else(|| no_such(slot))?;
-        let expert = ClassifierExpert::load(&place.folder, self.device)?;
-        let tokenizer = ContextTokenizer::new(expert.tokenizer(), expert.card())?;
-        let loaded = Loaded {
-            bytes: expert.bytes(),
-            tokenizer: Arc::new(tokenizer),
+        let card = ExpertCard::read(&place.folder).map_err(|why| EngineError(why.to_string()))?;
+        let (expert, loaded) = match &card.writer {
+            None => classifier(&place.folder, self.device)?,
+            Some(writer) => {
+                let stored = if writer.int8 {
+                    Stored::Int8
+                } else {
+                    Stored::AsIs
+                };
+                writer_of(&place.folder, stored, self.writing)?
+            }
         };
         place.expert = Some(expert);
         Ok(loaded)
@@ -61,13 +90,65 @@ impl Engine for TorchEngine {
         batch: &[Encoded],
     ) -> Result<Vec<Classification>, EngineError> {
         let place = self.places.get(slot.position());
-        let expert = place.and_then(|place| place.expert.as_ref());
-        Ok(expert.ok_or_else(|| no_such(slot))?.classify(batch)?)
+        match place.and_then(|place| place.expert.as_ref()) {
+            Some(Expert::Classifier(expert)) => Ok(expert.classify(batch)?),
+            Some(Expert::Writer(..)) | None => Err(no_such(slot)),
+        }
     }
+
+    fn write(&mut self, slot: Slot, parts: &[Part<'_>]) -> Result<&[f32], EngineError> {
+        let place = self.places.get_mut(slot.position());
+        match place.and_then(|place| place.expert.as_mut()) {
+            Some(Expert::Writer(decoder, cache)) => Ok(decoder.step(cache, parts)?),
+            Some(Expert::Classifier(_)) | None => Err(no_such(slot)),
+        }
+    }
+}
+
+fn classifier(folder: &Path, device: Device) -> Result<(Expert, Loaded), EngineError> {
+    let expert = ClassifierExpert::load(folder, device)?;
+    let tokenizer = ContextTokenizer::new(expert.tokenizer(), expert.card())?;
+    let loaded = Loaded {
+        bytes: expert.bytes(),
+        reader: Reader::Classifier(Arc::new(tokenizer)),
+    };
+    Ok((Expert::Classifier(expert), loaded))
+}
+
+fn writer_of(
+    folder: &Path,
+    stored: Stored,
+    writing: Writing,
+) -> Result<(Expert, Loaded), EngineError> {
+    let config = DecoderConfig::read(&folder.join("config.json"))?;
+    let text = Text::read(folder, &config)?;
+    let page = KvCache::page_bytes(&config);
+    let pages = usize::try_from(writing.kv_bytes / page.max(1)).unwrap_or(usize::MAX);
+    if pages == 0 {
+        let bytes = writing.kv_bytes;
+        let message = format!("a page of its keys and values takes {page} bytes, of {bytes}");
+        return Err(EngineError(message));
+    }
+    let decoder = Decoder::load(folder, writing.threads, stored)?;
+    let cache = KvCache::new(&config, pages);
+    let kv = u64::try_from(pages)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(page);
+    let loaded = Loaded {
+        bytes: decoder.bytes().saturating_add(kv),
+        reader: Reader::Writer { text, pages },
+    };
+    Ok((Expert::Writer(Box::new(decoder), cache), loaded))
 }
 
 fn no_such(slot: Slot) -> EngineError {
     EngineError(format!("no expert is loaded in slot {}", slot.position()))
+}
+
+impl From<DecoderError> for EngineError {
+    fn from(error: DecoderError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 impl From<ModelError> for EngineError {

@@ -26,3 +26,5 @@ mod overload;
 mod process;
 #[path = "worker/streams.rs"]
 mod streams;
+#[path = "worker/writers.rs"]
+mod writers;

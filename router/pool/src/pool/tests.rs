@@ -140,6 +140,7 @@ fn plan(candidates: &[&str], form: Form) -> CallPlan {
         timeout: Nanos::from_duration(Duration::from_secs(60)),
         traceparent: None,
         task: None,
+        tenant: Some(http::HeaderValue::from_static("acme")),
         scope: None,
         limits: AttemptLimits::default(),
         on_abandon: None,
@@ -191,6 +192,8 @@ async fn a_request_reaches_a_remote_with_what_it_needs() {
     assert_eq!(seen.header("authorization"), Some("Bearer sk-test"));
     assert_eq!(seen.header("traceparent"), Some("00-aa-bb-01"));
     assert_eq!(seen.header("x-moegate-purpose"), Some("serve"));
+    // A remote is not told whose request it is.
+    assert_eq!(seen.header("x-moegate-tenant"), None);
     assert_eq!(
         seen.header("x-moegate-attempt"),
         Some(&*attempt.attempt.to_string())

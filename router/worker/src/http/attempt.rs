@@ -1,6 +1,7 @@
 //! The headers a gateway sends with an attempt, checked.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -22,6 +23,8 @@ pub(crate) struct Attempt {
     pub(crate) remaining: Option<Duration>,
     /// `x-moegate-task`: a hint, passed over by experts that have no such task.
     pub(crate) task: Option<String>,
+    /// `x-moegate-tenant`: who asks, in a word that says nothing here.
+    pub(crate) tenant: Arc<str>,
     /// `x-request-id`, for the answer.
     pub(crate) request: Option<HeaderValue>,
 }
@@ -37,9 +40,21 @@ impl Attempt {
             purpose: purpose.unwrap_or(Purpose::Serve),
             remaining: remaining.map(|ms| Duration::from_millis(ms).min(LONGEST)),
             task: parsed(headers, "x-moegate-task", "a task's id")?,
+            tenant: tenant(headers)?,
             request: headers.get("x-request-id").cloned(),
         })
     }
+}
+
+/// At most 128 bytes; who sends none is one tenant of its own.
+fn tenant(headers: &HeaderMap) -> Result<Arc<str>, Refused> {
+    let name = "x-moegate-tenant";
+    let tenant = parsed::<String>(headers, name, "a tenant")?.unwrap_or_default();
+    if tenant.len() > 128 {
+        let message = format!("{name}: expected at most 128 bytes");
+        return Err(wrong("invalid_header", name, message));
+    }
+    Ok(tenant.into())
 }
 
 fn parsed<T: FromStr>(

@@ -20,8 +20,9 @@ use super::App;
 use super::answer_body::AnswerBody;
 use super::attempt::Attempt;
 use super::refused::{self, Refused};
+use super::write::Writing;
 use crate::answer::{self, Form, Verdict};
-use crate::engine::{EngineError, Slot};
+use crate::engine::{EngineError, Reader, Slot};
 use crate::job::Done;
 use crate::roster::Hosted;
 
@@ -46,6 +47,17 @@ pub(crate) async fn complete(
         .roster
         .find(&request.model)
         .ok_or_else(|| refused::no_such_model(&request.model))?;
+    if hosted.card.writer.is_some() {
+        let writing = Writing {
+            app: &app,
+            slot,
+            hosted,
+            request: &request,
+            attempt: &attempt,
+            arrived,
+        };
+        return Ok(named(writing.answer().await?, &attempt));
+    }
     let input = encode(&app, slot, hosted, &request, attempt.task.as_deref()).await?;
     let prompt = u64::try_from(input.ids.len()).unwrap_or(u64::MAX);
     let done = compute(&app, slot, input, attempt.remaining, arrived).await?;
@@ -57,11 +69,15 @@ pub(crate) async fn complete(
         arrived,
         prompt,
     };
-    let mut response = paper.answer(done)?;
+    Ok(named(paper.answer(done)?, &attempt))
+}
+
+/// The answer with the request's id.
+fn named(mut response: Response, attempt: &Attempt) -> Response {
     if let Some(id) = attempt.request.clone() {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    Ok(response)
+    response
 }
 
 async fn read_body(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes, Refused> {
@@ -104,7 +120,7 @@ async fn encode(
         return Err(refused::wrong("task_not_found", "metadata.task", message));
     }
     let task = task.or(hint.filter(|id| hosted.card.task(id).is_some()));
-    let Some(tokenizer) = hosted.tokenizer() else {
+    let Some(Reader::Classifier(tokenizer)) = hosted.reader() else {
         app.scheduler.refuse();
         return Err(refused::unavailable(app.scheduler.want(slot)));
     };
@@ -157,11 +173,11 @@ struct Paper<'a> {
 
 /// What all chunks of an answer, or the whole answer, say alike.
 #[derive(Clone)]
-struct Head {
-    id: String,
-    created: i64,
-    model: String,
-    fingerprint: String,
+pub(super) struct Head {
+    pub(super) id: String,
+    pub(super) created: i64,
+    pub(super) model: String,
+    pub(super) fingerprint: String,
 }
 
 impl Paper<'_> {
@@ -175,7 +191,9 @@ impl Paper<'_> {
         let top = usize::try_from(top).unwrap_or(0);
         let asked = self.request.logprobs == Some(true);
         let logprobs = asked.then(|| verdict.logprobs(self.hosted, &done.outcome, top));
-        let tokenizer = self.hosted.tokenizer().ok_or_else(misfit)?;
+        let Some(Reader::Classifier(tokenizer)) = self.hosted.reader() else {
+            return Err(misfit());
+        };
         let completion = tokenizer.count(&content).map_err(|_| misfit())?;
         let receipt = self.receipt(&done, completion);
         if self.request.streams() {
@@ -199,13 +217,7 @@ impl Paper<'_> {
     }
 
     fn head(&self) -> Head {
-        let card = &self.hosted.card;
-        Head {
-            id: format!("chatcmpl-{}", self.attempt.id),
-            created: self.app.clock.now().unix_seconds(),
-            model: card.id.to_string(),
-            fingerprint: format!("{}@{}", card.id, card.version),
-        }
+        Head::of(self.app, self.hosted, self.attempt)
     }
 
     fn whole(
@@ -239,7 +251,7 @@ impl Paper<'_> {
         match serde_json::to_vec(&response) {
             Ok(json) => {
                 let body = AnswerBody::whole(Bytes::from(json), done.delivery);
-                respond("application/json", body)
+                respond("application/json", Body::new(body))
             }
             Err(_) => refused::broken("the answer could not be written").into_response(),
         }
@@ -281,7 +293,7 @@ impl Paper<'_> {
             Bytes::from(frame)
         };
         let body = AnswerBody::stream(frames, last, done.delivery);
-        let mut response = respond("text/event-stream", body);
+        let mut response = respond("text/event-stream", Body::new(body));
         let fresh = HeaderValue::from_static("no-cache");
         response.headers_mut().insert(header::CACHE_CONTROL, fresh);
         response
@@ -289,7 +301,22 @@ impl Paper<'_> {
 }
 
 impl Head {
-    fn piece(&self, delta: Delta, logprobs: Option<Logprobs>, end: Option<FinishReason>) -> Bytes {
+    pub(super) fn of(app: &App, hosted: &Hosted, attempt: &Attempt) -> Self {
+        let card = &hosted.card;
+        Self {
+            id: format!("chatcmpl-{}", attempt.id),
+            created: app.clock.now().unix_seconds(),
+            model: card.id.to_string(),
+            fingerprint: format!("{}@{}", card.id, card.version),
+        }
+    }
+
+    pub(super) fn piece(
+        &self,
+        delta: Delta,
+        logprobs: Option<Logprobs>,
+        end: Option<FinishReason>,
+    ) -> Bytes {
         let choice = ChunkChoice {
             index: 0,
             delta,
@@ -299,7 +326,7 @@ impl Head {
         self.chunk(vec![choice], None)
     }
 
-    fn chunk(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
+    pub(super) fn chunk(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
         let chunk = ChatChunk {
             id: self.id.clone(),
             object: ChatChunk::OBJECT.to_owned(),
@@ -315,8 +342,8 @@ impl Head {
     }
 }
 
-fn respond(content_type: &'static str, body: AnswerBody) -> Response {
-    let mut response = Response::new(Body::new(body));
+pub(super) fn respond(content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
     let content_type = HeaderValue::from_static(content_type);
     response
         .headers_mut()

@@ -38,6 +38,10 @@ pub(super) fn desk(queue: usize, members: usize, memory: u64, experts: &[u64]) -
         queue,
         batch: BatchLimits::of_members(members),
         memory_bytes: memory,
+        write: crate::writing::WriteLimits {
+            sequences: 4,
+            step_tokens: 64,
+        },
     };
     let scheduler = Scheduler::new(limits, clock.clone(), experts.iter().copied());
     Desk { clock, scheduler }

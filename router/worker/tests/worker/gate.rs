@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use decoder::Part;
 use expert_worker::{
     Engine, EngineError, Loaded, Slot, SystemClock, SystemIds, TorchEngine, Worker, WorkerConfig,
+    Writing,
 };
 use models::{Classification, Encoded};
 
@@ -30,6 +32,12 @@ pub(crate) struct Gate {
     go: SyncSender<Order>,
 }
 
+/// What experts that write may use in tests.
+pub(crate) const WRITING: Writing = Writing {
+    threads: 1,
+    kv_bytes: 1 << 20,
+};
+
 impl Engine for Gated {
     fn load(&mut self, slot: Slot) -> Result<Loaded, EngineError> {
         self.inner.load(slot)
@@ -37,6 +45,10 @@ impl Engine for Gated {
 
     fn evict(&mut self, slot: Slot) {
         self.inner.evict(slot);
+    }
+
+    fn write(&mut self, slot: Slot, parts: &[Part<'_>]) -> Result<&[f32], EngineError> {
+        self.inner.write(slot, parts)
     }
 
     fn classify(
@@ -72,7 +84,7 @@ pub(crate) async fn gated(config: WorkerConfig) -> (Worker, Gate) {
     let (go_here, go) = sync_channel(64);
     let folders = config.experts.clone();
     let engine = move || Gated {
-        inner: TorchEngine::new(folders, tch::Device::Cpu),
+        inner: TorchEngine::new(folders, tch::Device::Cpu, WRITING),
         begun,
         go,
     };

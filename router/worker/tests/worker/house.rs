@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use expert_card::ExpertCard;
 use expert_worker::{
-    BatchLimits, Limits, SystemClock, SystemIds, Worker, WorkerConfig, WorkerError,
+    BatchLimits, Limits, SystemClock, SystemIds, Worker, WorkerConfig, WorkerError, WriteLimits,
 };
 use models::DeviceChoice;
 use models::fixture::write_tiny_expert_as;
@@ -38,6 +38,49 @@ impl Shelf {
         }
     }
 
+    /// Adds a small expert that writes.
+    pub(crate) fn with_writer(mut self, id: &str) -> Self {
+        let folder = self.root.path().join(id);
+        decoder::fixture::write(&folder, 7).expect("an expert");
+        let card = ExpertCard {
+            schema: expert_card::SCHEMA,
+            id: ExpertId::new(id).expect("an id"),
+            version: "0.0.1".to_owned(),
+            name: "Tiny writer".to_owned(),
+            domain: "test".to_owned(),
+            kind: expert_card::ExpertKind::Model,
+            summary: "Random weights: its words mean nothing.".to_owned(),
+            licence: "Apache-2.0".to_owned(),
+            limits: expert_card::Limits {
+                context_tokens: decoder::fixture::CONTEXT,
+            },
+            architecture: Some(expert_card::Architecture {
+                layers: 2,
+                hidden: 32,
+                vocab: decoder::fixture::VOCAB,
+                params: decoder::fixture::parameters(),
+                bytes: 4 * decoder::fixture::parameters(),
+                dtype: expert_card::StoredType::F32,
+            }),
+            provenance: Some(expert_card::Provenance {
+                base: "none".to_owned(),
+                base_licence: "Apache-2.0".to_owned(),
+                recipe: "random weights".to_owned(),
+                seed: 7,
+                data: Vec::new(),
+                teachers: Vec::new(),
+            }),
+            writer: Some(expert_card::Writer {
+                output_tokens: 24,
+                int8: false,
+            }),
+            tasks: Vec::new(),
+        };
+        card.write(&folder).expect("a card");
+        self.ids.push(id.to_owned());
+        self
+    }
+
     pub(crate) fn folder(&self, id: &str) -> PathBuf {
         self.root.path().join(id)
     }
@@ -64,7 +107,12 @@ impl Shelf {
                 queue: 64,
                 batch: BatchLimits::of_members(8),
                 memory_bytes: 1 << 30,
+                write: WriteLimits {
+                    sequences: 8,
+                    step_tokens: 64,
+                },
             },
+            kv_bytes: 1 << 20,
             threads: std::num::NonZeroUsize::new(1),
             body_bytes: 64 * 1024,
             drain: Duration::from_secs(30),

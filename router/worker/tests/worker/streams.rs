@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Request;
 use expert_worker::http::{App, router};
-use expert_worker::{DeviceThread, Hosted, Roster, Scheduler, SystemClock, SystemIds, TorchEngine};
+use expert_worker::{DeviceThread, Roster, Scheduler, SystemClock, SystemIds, TorchEngine};
 use http_body::Body as _;
 use openai_api::ChatChunk;
 use serde_json::{Value, json};
@@ -106,10 +106,10 @@ async fn surface(folder: &Path) -> (App, DeviceThread) {
     let limits = Shelf::of(&[]).config().limits;
     let bytes: Vec<u64> = roster
         .all()
-        .map(|(_, h)| Hosted::expected_bytes(h))
+        .map(|(_, hosted)| hosted.expected_bytes(0))
         .collect();
     let scheduler = Scheduler::new(limits, clock.clone(), bytes);
-    let engine = move || TorchEngine::new(folders, tch::Device::Cpu);
+    let engine = move || TorchEngine::new(folders, tch::Device::Cpu, crate::gate::WRITING);
     let device = DeviceThread::start(scheduler.clone(), roster.clone(), engine)
         .await
         .unwrap();

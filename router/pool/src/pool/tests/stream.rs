@@ -46,6 +46,8 @@ async fn a_stream_gives_its_frames_and_then_its_receipt() {
         assert_eq!(report.receipt.tokens.total().unwrap().get(), 14);
         assert_eq!((report.purpose, report.estimated), (Purpose::Serve, false));
     }
+    // Our own workers are told whose request it is.
+    assert_eq!(mock.seen()[0].header("x-moegate-tenant"), Some("acme"));
     assert_eq!(mock.seen()[0].body["stream_options"]["include_usage"], true);
     // One for probes and streams, and perhaps one more that was opened beside a probe.
     assert!(mock.counts().connections <= 2, "{:?}", mock.counts());
