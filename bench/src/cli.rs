@@ -1,6 +1,7 @@
 //! The subcommands and their arguments.
 
 mod replay;
+mod worker;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -38,6 +39,8 @@ enum Command {
     Plugin(PluginArgs),
     /// Send an hour of traffic in which clients leave and upstreams refuse, and compare the ledger's tokens with theirs.
     Replay(replay::ReplayArgs),
+    /// Measure how fast a worker writes, beside `transformers` and what the machine allows.
+    Worker(worker::WorkerArgs),
     /// Measure the books: posting, settling, size, and every question of a page.
     Ledger(LedgerArgs),
 }
@@ -199,6 +202,7 @@ impl Cli {
             Command::Gateway(args) => gateway(&args).await,
             Command::Plugin(args) => plugin(&args).await,
             Command::Replay(args) => replay::run(&args).await,
+            Command::Worker(args) => worker::run(args).await,
             Command::Ledger(args) => books(&args).await,
         }
     }

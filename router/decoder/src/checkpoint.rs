@@ -83,6 +83,23 @@ impl Checkpoint {
         })
     }
 
+    /// Type and number of values of every tensor.
+    pub(crate) fn sizes(&self) -> Vec<(Dtype, u64)> {
+        let mut sizes = Vec::new();
+        for shard in &self.shards {
+            for info in shard.metadata.tensors().into_values() {
+                let values = info.shape.iter().product::<usize>();
+                sizes.push((info.dtype, u64::try_from(values).unwrap_or(u64::MAX)));
+            }
+        }
+        sizes
+    }
+
+    /// Bytes of all shards.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.length).sum()
+    }
+
     /// Is there a tensor of that name?
     pub(crate) fn has(&self, name: &str) -> bool {
         self.places.contains_key(name)

@@ -10,6 +10,7 @@ mod cache;
 mod checkpoint;
 mod config;
 mod error;
+mod facts;
 #[cfg(any(test, feature = "test-util"))]
 pub mod fixture;
 mod layer;
@@ -27,6 +28,7 @@ mod text;
 pub use cache::{KvCache, PAGE};
 pub use config::{AttentionBias, DecoderConfig};
 pub use error::DecoderError;
+pub use facts::FolderFacts;
 pub use matrix::Stored;
 pub use network::Decoder;
 pub use pieces::{Piece, Pieces};

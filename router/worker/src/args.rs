@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use models::DeviceChoice;
 
 use crate::batch::BatchLimits;
+use crate::card::CardArgs;
 use crate::scheduler::Limits;
 use crate::serve::WorkerConfig;
 use crate::writing::WriteLimits;
@@ -27,6 +28,8 @@ pub struct Args {
 pub enum Command {
     /// Answer for experts over the OpenAI API.
     Serve(ServeArgs),
+    /// Write the card of a folder as Hugging Face has it: a decoder that can be hosted then.
+    Card(CardArgs),
 }
 
 /// Options of `serve`.
@@ -110,7 +113,10 @@ mod tests {
             let words = ["moegate-worker", "serve"].iter().chain(more);
             Args::try_parse_from(words)
         };
-        let Command::Serve(args) = parse(&["--expert", "a", "--expert", "b"]).unwrap().command;
+        let Command::Serve(args) = parse(&["--expert", "a", "--expert", "b"]).unwrap().command
+        else {
+            panic!("another command")
+        };
         let config = args.config();
         assert_eq!(config.experts.len(), 2);
         assert_eq!(config.limits.memory_bytes, 1 << 30);

@@ -9,6 +9,7 @@
 mod answer;
 mod args;
 mod batch;
+mod card;
 mod clock;
 mod device;
 mod device_clock;
@@ -29,6 +30,7 @@ mod writing;
 pub use answer::OUT_OF_SCOPE;
 pub use args::{Args, Command, ServeArgs};
 pub use batch::BatchLimits;
+pub use card::CardArgs;
 pub use clock::{SystemClock, SystemIds};
 pub use device::DeviceThread;
 pub use engine::{Engine, EngineError, Loaded, Reader, Slot, Tokenizer};

@@ -1,11 +1,11 @@
-//! `moegate-worker`: reads its arguments, serves, and drains on SIGTERM, Ctrl-C or the parent's end.
+//! `moegate-worker`: reads its arguments, writes a card or serves, and drains on SIGTERM, Ctrl-C or the parent's end.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use expert_worker::{Args, Command, ServeArgs, SystemClock, SystemIds, Worker};
+use expert_worker::{Args, CardArgs, Command, ServeArgs, SystemClock, SystemIds, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -13,7 +13,10 @@ fn main() -> anyhow::Result<()> {
     // The gateway does without huge pages and its children inherit that; large matrices want them.
     let _refused = nix::sys::prctl::set_thp_disable(false);
     models::load_cuda().context("cannot start with the CUDA part of libtorch")?;
-    let Command::Serve(args) = Args::parse().command;
+    let args = match Args::parse().command {
+        Command::Serve(args) => args,
+        Command::Card(args) => return card(args),
+    };
     let filter = EnvFilter::try_from_env("MOEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -27,6 +30,15 @@ fn main() -> anyhow::Result<()> {
     // A read of stdin may hang for ever, so nobody waits for it.
     runtime.shutdown_background();
     ended
+}
+
+fn card(args: CardArgs) -> anyhow::Result<()> {
+    let folder = args.folder.clone();
+    let card = args.run()?;
+    let mut stdout = std::io::stdout().lock();
+    let path = folder.join(expert_card::CARD_FILE);
+    writeln!(stdout, "{} is the card of {}", path.display(), card.id)
+        .context("cannot write to stdout")
 }
 
 async fn serve(args: &ServeArgs) -> anyhow::Result<()> {

@@ -288,3 +288,97 @@ async fn an_expert_that_is_writing_makes_no_room() {
     );
     worker.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_gets_its_card_from_the_command_line() {
+    let shelf = Shelf::of(&[]).with_writer("writer");
+    let folder = shelf.folder("writer");
+    let run = |more: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_moegate-worker"))
+            .arg("card")
+            .arg(&folder)
+            .args([
+                "--id",
+                "writer",
+                "--domain",
+                "test",
+                "--base",
+                "none",
+                "--base-licence",
+                "MIT",
+            ])
+            .args(more)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    };
+    let (ok, said) = run(&[]);
+    assert!(!ok && said.contains("--force"), "{said}");
+    let (ok, said) = run(&["--force", "--output-tokens", "7"]);
+    assert!(ok, "{said}");
+    let architecture = shelf.card("writer").architecture.unwrap();
+    assert_eq!(architecture.params, decoder::fixture::parameters());
+    let (ok, said) = run(&["--force", "--context-tokens", "9999"]);
+    assert!(!ok && said.contains("512"), "{said}");
+    let worker = shelf.serve().await;
+    let mut body = write("Hello.", 1);
+    body.as_object_mut().unwrap().remove("max_tokens");
+    let answer = chat(worker.address(), &body).await.ok();
+    assert!(number(&answer["usage"]["completion_tokens"]) <= 7);
+    worker.stop().await.unwrap();
+    // What cannot be hosted is named: field, value, and what can be.
+    let config = folder.join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("qwen2", "mamba")).unwrap();
+    let (ok, said) = run(&["--force"]);
+    assert!(
+        !ok && said.contains("model_type is \"mamba\"") && said.contains("qwen3"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_weights_leave_the_others_be() {
+    for (what, damage) in [
+        ("the file ends before it", cut as fn(&std::path::Path)),
+        ("not finite", nan),
+        ("not a safetensors header", scramble),
+    ] {
+        let shelf = Shelf::of(&["tiny"]).with_writer("writer");
+        damage(&shelf.folder("writer").join("model.safetensors"));
+        let worker = shelf.serve().await;
+        let address = worker.address();
+        let refused = chat(address, &write("x", 4)).await;
+        assert_eq!(refused.status, 503, "{what}");
+        assert_eq!(refused.error().1, "expert_unavailable");
+        let books = status(address).await;
+        let experts = books["experts"].as_array().unwrap();
+        let failure = experts[1]["failure"].as_str().unwrap();
+        assert!(failure.contains(what), "{failure}");
+        assert_eq!(experts[1]["healthy"], false);
+        chat(address, &ask("tiny", "colour", "the sea")).await.ok();
+        worker.stop().await.unwrap();
+    }
+}
+
+fn cut(path: &std::path::Path) {
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::write(path, &bytes[..bytes.len() - 100]).unwrap();
+}
+
+fn nan(path: &std::path::Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(path, &bytes).unwrap();
+}
+
+fn scramble(path: &std::path::Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[8] = b'x';
+    std::fs::write(path, &bytes).unwrap();
+}
