@@ -115,10 +115,7 @@ impl Books {
             _mock: mock,
         };
         books.system.wait("the requests are in the books", || {
-            let page = books
-                .page(&books.b, "/dashboard/requests")
-                .text()
-                .to_owned();
+            let page = books.page(&books.b, "/dashboard/requests").text();
             page.matches("/dashboard/request/").count() == 6
         });
         books.system.wait("the judgements are in the books", || {
@@ -286,7 +283,7 @@ fn a_verdict_is_recorded_once_with_who_and_why() {
             done.text()
         );
     }
-    let page = books.page(&books.b, path).text().to_owned();
+    let page = books.page(&books.b, path).text();
     assert!(
         page.contains("quarter &lt;b&gt;") && !page.contains("None yet."),
         "{page}"
@@ -318,10 +315,7 @@ fn a_verdict_is_recorded_once_with_who_and_why() {
 #[test]
 fn a_file_says_what_its_page_says() {
     let books = Books::filled();
-    let page = books
-        .page(&books.b, "/dashboard/costs?by=meter")
-        .text()
-        .to_owned();
+    let page = books.page(&books.b, "/dashboard/costs?by=meter").text();
     let file = books.page(&books.b, "/dashboard/costs?by=meter&csv=costs");
     assert_eq!(
         file.header("content-type"),
@@ -372,9 +366,6 @@ fn a_file_says_what_its_page_says() {
         books.page(&books.b, "/dashboard/costs?csv=none").status,
         404
     );
-    let audit = books
-        .page(&books.b, "/dashboard/audit?csv=audit")
-        .text()
-        .to_owned();
+    let audit = books.page(&books.b, "/dashboard/audit?csv=audit").text();
     assert!(audit.contains("export.csv"), "{audit}");
 }

@@ -89,6 +89,10 @@ impl Cell {
     }
 
     /// A figure: as people read it, and with all its digits.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "figures are small, and callers have them at hand"
+    )]
     pub fn figure(text: impl Into<String>, exact: impl ToString) -> Self {
         Self {
             text: text.into(),

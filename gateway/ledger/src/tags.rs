@@ -58,7 +58,7 @@ impl Tags {
         if sorted.len() > MOST {
             return Err(TagError::TooMany);
         }
-        Ok((!sorted.is_empty()).then(|| Self::join(sorted)))
+        Ok((!sorted.is_empty()).then(|| Self::join(&sorted)))
     }
 
     /// Tags as they were stored.
@@ -93,10 +93,10 @@ impl Tags {
     #[must_use]
     pub fn folded(&self, kept: Option<&Self>) -> Self {
         let value = |key| kept.and_then(|kept| kept.get(key)).unwrap_or(OTHER);
-        Self::join(self.pairs().map(|(key, _)| (key, value(key))).collect())
+        Self::join(&self.pairs().map(|(key, _)| (key, value(key))).collect())
     }
 
-    fn join(pairs: BTreeMap<&str, &str>) -> Self {
+    fn join(pairs: &BTreeMap<&str, &str>) -> Self {
         let pairs: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
         Self(pairs.join(";").into())
     }

@@ -61,7 +61,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             return wrong(format!("pools[{at}].id"), "is used twice");
         }
         let known = |tenant: &units::TenantId| config.tenants.iter().any(|one| one.id == *tenant);
-        if let Some(tenant) = pool.reserved.keys().find(|tenant| !known(*tenant)) {
+        if let Some(tenant) = pool.reserved.keys().find(|tenant| !known(tenant)) {
             return wrong(
                 format!("pools[{at}].reserved.{tenant}"),
                 "is no tenant of this configuration",

@@ -130,7 +130,7 @@ fn block<S: Simd, const R: usize>(simd: S, block: Block<'_>) {
         }
     }
     scratch.weights.resize(length * R, 0.0);
-    for (place, page) in pages.clone().enumerate() {
+    for (place, page) in pages.enumerate() {
         let (keys, _) = asking.cache.page(asking.layer, asking.pages, page, head);
         match S::F32_LANES {
             16 => scores::<S, R, 1>(simd, scratch, keys, place * PAGE, length),

@@ -114,7 +114,7 @@ impl<E: Engine> Device<E> {
     /// Loads an expert after others made room; gives its bytes where that worked.
     fn load(&mut self, slot: Slot, evict: Vec<Slot>) -> Option<u64> {
         self.evict(evict);
-        let result = guarded(|| self.engine.load(slot)).map(|loaded| loaded);
+        let result = guarded(|| self.engine.load(slot));
         let result = result.map(|loaded| {
             if let Reader::Writer { text, pages } = &loaded.reader {
                 let limits = self.scheduler.limits().write;

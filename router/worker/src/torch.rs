@@ -35,7 +35,7 @@ struct Place {
 
 #[derive(Debug)]
 enum Expert {
-    Classifier(ClassifierExpert),
+    Classifier(Box<ClassifierExpert>),
     Writer(Box<Decoder>, KvCache),
 }
 
@@ -112,7 +112,7 @@ fn classifier(folder: &Path, device: Device) -> Result<(Expert, Loaded), EngineE
         bytes: expert.bytes(),
         reader: Reader::Classifier(Arc::new(tokenizer)),
     };
-    Ok((Expert::Classifier(expert), loaded))
+    Ok((Expert::Classifier(Box::new(expert)), loaded))
 }
 
 fn writer_of(

@@ -65,7 +65,7 @@ impl Details for SqlStore {
                 return Ok(Vec::new());
             };
             let cells = costs::cells(&mut view, scope, step).await?;
-            cells.into_iter().map(costs::row).collect()
+            cells.iter().map(costs::row).collect()
         })
     }
 
@@ -82,7 +82,7 @@ impl Details for SqlStore {
                 return Ok(Vec::new());
             };
             let cells = costs::tagged_cells(&mut view, scope, step).await?;
-            cells.into_iter().map(costs::tagged).collect()
+            cells.iter().map(costs::tagged).collect()
         })
     }
 

@@ -82,7 +82,7 @@ fn draws_follow_the_probabilities() {
         (
             Sampling {
                 bias: vec![(0, -100.0)],
-                ..free.clone()
+                ..free
             },
             vec![0.0, 0.6, 0.3, 0.1],
         ),

@@ -310,7 +310,7 @@ fn by_key(visit: &Visit, keys: &[ledger_store::Spend], spent: Pico) -> Table {
         .iter()
         .filter(|spend| spend.tenant == *visit.tenant())
         .collect();
-    own.sort_by(|a, b| b.amount.cmp(&a.amount));
+    own.sort_by_key(|one| std::cmp::Reverse(one.amount));
     let rows = own.into_iter().map(|spend| {
         Row::of([
             Cell::words(spend.principal.as_deref().unwrap_or("unassigned")),

@@ -71,7 +71,7 @@ async fn read(
     Ok(stepped(&sql, scope, step).fetch_all(view).await?)
 }
 
-pub(super) fn row(cell: CostCell) -> Result<CostRow, StoreError> {
+pub(super) fn row(cell: &CostCell) -> Result<CostRow, StoreError> {
     let payer = match (&cell.tenant, &cell.scenario) {
         (Some(tenant), Some(scenario)) => Some((
             names::parse(tenant, TenantId::new)?,
@@ -99,7 +99,7 @@ pub(super) fn row(cell: CostCell) -> Result<CostRow, StoreError> {
     })
 }
 
-pub(super) fn tagged(cell: CostCell) -> Result<TaggedCost, StoreError> {
+pub(super) fn tagged(cell: &CostCell) -> Result<TaggedCost, StoreError> {
     let tags = cell.tags.as_deref().ok_or(StoreError::Damaged("tags"))?;
     Ok(TaggedCost {
         tags: names::tags(tags)?,

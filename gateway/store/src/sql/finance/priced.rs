@@ -50,10 +50,10 @@ pub(super) async fn read(
     .bind(i64::from(most))
     .fetch_all(link)
     .await?;
-    rows.into_iter().map(told).collect()
+    rows.iter().map(told).collect()
 }
 
-fn told(row: Row) -> Result<UnitPriced, StoreError> {
+fn told(row: &Row) -> Result<UnitPriced, StoreError> {
     let line = Uuid::from_slice(&row.line).map_err(|_| StoreError::Damaged("line id"))?;
     let meter = u8::try_from(row.meter).ok().and_then(Meter::from_code);
     let cached = [row.cache_read, row.cache_write].into_iter().flatten();
