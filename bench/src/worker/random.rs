@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
 
 const VOCAB: usize = 32_000;
@@ -71,11 +73,11 @@ pub fn write(folder: &Path, stored: Stored) -> Result<Sizes> {
     let mut file = BufWriter::new(File::create(folder.join("model.safetensors"))?);
     file.write_all(&u64::try_from(header.len())?.to_le_bytes())?;
     file.write_all(header.as_bytes())?;
-    let mut noise = Noise(1);
+    let mut noise = StdRng::seed_from_u64(1);
     for (name, shape) in &shapes {
         let centre = if name.contains("norm") { 1.0 } else { 0.0 };
         for _ in 0..shape.iter().product::<usize>() {
-            let value = (centre + 0.03 * noise.next()).to_le_bytes();
+            let value = (centre + noise.random_range(-0.03..0.03_f32)).to_le_bytes();
             match stored {
                 Stored::F32 => file.write_all(&value)?,
                 // The upper half of an f32, cut.
@@ -147,18 +149,4 @@ fn shapes() -> Vec<(String, Vec<usize>)> {
         add("mlp.down_proj.weight", &[HIDDEN, INNER]);
     }
     shapes
-}
-
-/// SplitMix64, as even numbers in [-1, 1).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let top = u16::try_from((z ^ (z >> 31)) >> 48).unwrap_or(0);
-        f32::from(top) / 32_768.0 - 1.0
-    }
 }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
@@ -95,11 +97,12 @@ pub fn tokenizer() -> Value {
 type Tensors = HashMap<String, (Vec<usize>, Vec<u8>)>;
 
 fn weights(seed: u64) -> Tensors {
-    let mut noise = Noise(seed);
+    let mut noise = StdRng::seed_from_u64(seed);
     let mut tensors = Tensors::new();
     let mut add = |name: String, shape: &[usize], centre: f32| {
         let count = shape.iter().product();
-        let values = (0..count).flat_map(|_| (centre + 0.4 * noise.next()).to_le_bytes());
+        let values =
+            (0..count).flat_map(|_| (centre + noise.random_range(-0.4..0.4_f32)).to_le_bytes());
         tensors.insert(name, (shape.to_vec(), values.collect()));
     };
     let dim = HIDDEN / HEADS;
@@ -137,18 +140,4 @@ fn weights(seed: u64) -> Tensors {
         add(name("mlp.down_proj.weight"), &[HIDDEN, INNER], 0.0);
     }
     tensors
-}
-
-/// SplitMix64, as even numbers in [-1, 1).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let top = u16::try_from((z ^ (z >> 31)) >> 48).unwrap_or(0);
-        f32::from(top) / 32_768.0 - 1.0
-    }
 }

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use decoder::PAGE;
 use tokio::sync::oneshot;
 
 use crate::engine::{Engine, EngineError, Reader, Slot};
@@ -118,11 +117,8 @@ impl<E: Engine> Device<E> {
         let result = result.map(|loaded| {
             if let Reader::Writer { text, pages } = &loaded.reader {
                 let limits = self.scheduler.limits().write;
-                let context = self
-                    .roster
-                    .get(slot)
-                    .map_or(usize::MAX, |hosted| hosted.card.limits.context_tokens);
-                let context = context.min(text.context()).min(pages * PAGE);
+                let hosted = self.roster.get(slot);
+                let context = hosted.map_or(0, |hosted| hosted.sequence_tokens(text, *pages));
                 let batch = Batch::new(text.clone(), limits, context, *pages);
                 self.batches.insert(slot, batch);
             }

@@ -3,6 +3,7 @@
 mod answer_body;
 mod attempt;
 mod chat;
+mod head;
 mod models;
 mod refused;
 mod status;

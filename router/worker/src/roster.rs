@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use decoder::{PAGE, Text};
 use expert_card::{ExpertCard, ExpertKind, StoredType, Task};
 
 use crate::WorkerError;
@@ -107,6 +108,16 @@ impl Hosted {
         };
         let kv = self.card.writer.as_ref().map_or(0, |_| kv_bytes);
         architecture.params.saturating_mul(each).saturating_add(kv)
+    }
+
+    /// The longest sequence of an expert that writes, in tokens: what card, network and pages all allow.
+    pub(crate) fn sequence_tokens(&self, text: &Text, pages: usize) -> usize {
+        let room = pages.saturating_mul(PAGE);
+        self.card
+            .limits
+            .context_tokens
+            .min(text.context())
+            .min(room)
     }
 
     /// A task by its position in the card.

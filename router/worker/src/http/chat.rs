@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use models::Encoded;
-use openai_api::{
-    ChatChunk, ChatRequest, ChatResponse, Choice, ChunkChoice, Delta, FinishReason, Logprobs,
-    ResponseMessage, Usage, sse,
-};
+use openai_api::{ChatRequest, Delta, FinishReason, Logprobs, sse};
 use units::{AttemptStatus, Nanos, Receipt};
 
 use super::App;
 use super::answer_body::AnswerBody;
 use super::attempt::Attempt;
+use super::head::{Head, Said, streamed};
 use super::refused::{self, Refused};
 use super::write::Writing;
 use crate::answer::{self, Form, Verdict};
@@ -171,15 +169,6 @@ struct Paper<'a> {
     prompt: u64,
 }
 
-/// What all chunks of an answer, or the whole answer, say alike.
-#[derive(Clone)]
-pub(super) struct Head {
-    pub(super) id: String,
-    pub(super) created: i64,
-    pub(super) model: String,
-    pub(super) fingerprint: String,
-}
-
 impl Paper<'_> {
     fn answer(&self, done: Done) -> Result<Response, Refused> {
         let misfit = || refused::broken("the expert's answer does not fit its card");
@@ -228,33 +217,13 @@ impl Paper<'_> {
         done: Done,
     ) -> Response {
         receipt.total_ns = Some(self.elapsed());
-        let head = self.head();
-        let response = ChatResponse {
-            id: head.id,
-            object: ChatResponse::OBJECT.to_owned(),
-            created: head.created,
-            model: head.model,
-            choices: vec![Choice {
-                index: 0,
-                message: ResponseMessage {
-                    role: "assistant".to_owned(),
-                    content: Some(content),
-                    refusal: None,
-                    extra: serde_json::Map::new(),
-                },
-                logprobs,
-                finish_reason: Some(FinishReason::Stop),
-            }],
-            usage: Some(answer::usage(receipt)),
-            system_fingerprint: Some(head.fingerprint),
+        let said = Said {
+            content,
+            logprobs,
+            end: FinishReason::Stop,
+            receipt,
         };
-        match serde_json::to_vec(&response) {
-            Ok(json) => {
-                let body = AnswerBody::whole(Bytes::from(json), done.delivery);
-                respond("application/json", Body::new(body))
-            }
-            Err(_) => refused::broken("the answer could not be written").into_response(),
-        }
+        self.head().whole(said, done.delivery)
     }
 
     fn stream(
@@ -293,62 +262,8 @@ impl Paper<'_> {
             Bytes::from(frame)
         };
         let body = AnswerBody::stream(frames, last, done.delivery);
-        let mut response = respond("text/event-stream", Body::new(body));
-        let fresh = HeaderValue::from_static("no-cache");
-        response.headers_mut().insert(header::CACHE_CONTROL, fresh);
-        response
+        streamed(Body::new(body))
     }
-}
-
-impl Head {
-    pub(super) fn of(app: &App, hosted: &Hosted, attempt: &Attempt) -> Self {
-        let card = &hosted.card;
-        Self {
-            id: format!("chatcmpl-{}", attempt.id),
-            created: app.clock.now().unix_seconds(),
-            model: card.id.to_string(),
-            fingerprint: format!("{}@{}", card.id, card.version),
-        }
-    }
-
-    pub(super) fn piece(
-        &self,
-        delta: Delta,
-        logprobs: Option<Logprobs>,
-        end: Option<FinishReason>,
-    ) -> Bytes {
-        let choice = ChunkChoice {
-            index: 0,
-            delta,
-            logprobs,
-            finish_reason: end,
-        };
-        self.chunk(vec![choice], None)
-    }
-
-    pub(super) fn chunk(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
-        let chunk = ChatChunk {
-            id: self.id.clone(),
-            object: ChatChunk::OBJECT.to_owned(),
-            created: self.created,
-            model: self.model.clone(),
-            choices,
-            usage,
-            system_fingerprint: Some(self.fingerprint.clone()),
-        };
-        let failed =
-            |_| sse::error_frame(&refused::broken("the chunk could not be written").into());
-        sse::frame(&chunk).unwrap_or_else(failed)
-    }
-}
-
-pub(super) fn respond(content_type: &'static str, body: Body) -> Response {
-    let mut response = Response::new(body);
-    let content_type = HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
 }
 
 /// Cuts a text into at most `pieces` parts of about the same length, between characters.

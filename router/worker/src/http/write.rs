@@ -6,23 +6,19 @@ mod body;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::response::Response;
 use decoder::{Sampling, TemplateError, Text};
 use openai_api::{
-    ChatRequest, ChatResponse, Choice, Content, FinishReason, Logprobs, ResponseFormat,
-    ResponseMessage, TokenLogprob, TopLogprob,
+    ChatRequest, Content, FinishReason, Logprobs, ResponseFormat, TokenLogprob, TopLogprob,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use units::{AttemptStatus, Nanos, Receipt, TokenBuckets, Tokens};
 
 use super::App;
-use super::answer_body::AnswerBody;
 use super::attempt::Attempt;
-use super::chat::{Head, respond};
+use super::head::{Head, Said, streamed};
 use super::refused::{self, Refused};
-use crate::answer;
 use crate::engine::{Reader, Slot};
 use crate::roster::Hosted;
 use crate::writing::{Event, Finish, Prompt, Told, Written};
@@ -65,11 +61,7 @@ impl Writing<'_> {
         if self.request.streams() {
             let wants_usage = self.request.wants_usage_chunk();
             let body = StreamBody::new(self.head(), meters, wants_usage, first, events);
-            let mut response = respond("text/event-stream", Body::new(body));
-            let fresh = axum::http::HeaderValue::from_static("no-cache");
-            let headers = response.headers_mut();
-            headers.insert(axum::http::header::CACHE_CONTROL, fresh);
-            return Ok(response);
+            return Ok(streamed(Body::new(body)));
         }
         self.whole(first, events, deadline, &meters).await
     }
@@ -106,10 +98,7 @@ impl Writing<'_> {
             let encoding = tokio::task::spawn_blocking(move || text.encode(&rendered)).await;
             encoding.map_err(|_| failed())?.map_err(|_| failed())?
         };
-        let context = self.hosted.card.limits.context_tokens;
-        let context = context
-            .min(text.context())
-            .min(pages.saturating_mul(decoder::PAGE));
+        let context = self.hosted.sequence_tokens(text, pages);
         if tokens.is_empty() || tokens.len() >= context {
             let count = tokens.len();
             let message = format!(
@@ -189,33 +178,13 @@ impl Writing<'_> {
             }
             event = self.next(&mut events, deadline).await?;
         };
-        let head = self.head();
-        let response = ChatResponse {
-            id: head.id,
-            object: ChatResponse::OBJECT.to_owned(),
-            created: head.created,
-            model: head.model,
-            choices: vec![Choice {
-                index: 0,
-                message: ResponseMessage {
-                    role: "assistant".to_owned(),
-                    content: Some(content),
-                    refusal: None,
-                    extra: serde_json::Map::new(),
-                },
-                logprobs: logprobs(tokens),
-                finish_reason: Some(reason(written.finish)),
-            }],
-            usage: Some(answer::usage(meters.receipt(&written))),
-            system_fingerprint: Some(head.fingerprint),
+        let said = Said {
+            content,
+            logprobs: logprobs(tokens),
+            end: reason(written.finish),
+            receipt: meters.receipt(&written),
         };
-        match serde_json::to_vec(&response) {
-            Ok(json) => {
-                let body = AnswerBody::whole(Bytes::from(json), written.delivery);
-                Ok(respond("application/json", Body::new(body)))
-            }
-            Err(_) => Ok(refused::broken("the answer could not be written").into_response()),
-        }
+        Ok(self.head().whole(said, written.delivery))
     }
 
     fn head(&self) -> Head {

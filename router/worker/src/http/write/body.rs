@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Meters, logprob, logprobs, reason};
 use crate::answer;
-use crate::http::chat::Head;
+use crate::http::head::Head;
 use crate::http::refused;
 use crate::job::Delivery;
 use crate::writing::Event;
